@@ -1,0 +1,89 @@
+"""Which Keras backend a command runs on, chosen before Keras is imported."""
+
+import importlib.util
+import json
+import logging
+import os
+import pathlib
+import sys
+
+from kzoo.errors import InputError, unknown_name
+
+BACKENDS = ("tensorflow", "jax", "torch")
+
+# C++ libraries read these once, when they are loaded.
+_QUIET = {
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "ABSL_MIN_LOG_LEVEL": "3",
+    "GRPC_VERBOSITY": "ERROR",
+    "GLOG_minloglevel": "3",
+}
+_NOISY = ("absl", "jax", "tensorflow", "tf2onnx", "onnxruntime", "huggingface_hub")
+
+
+def quiet_libraries() -> None:
+    """Silence the log lines of the libraries below us; errors still raise."""
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+    for name in _NOISY:
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def choose_backend(name: str | None = None) -> str:
+    """Choose the backend and return its name.
+
+    The first that says so wins: the argument, `KERAS_BACKEND`, `keras.json` (if its
+    backend is installed: Keras writes that file itself), the first one installed.
+
+    Args:
+        name: `"tensorflow"`, `"jax"`, `"torch"`, or None.
+
+    Returns:
+        The name, which `KERAS_BACKEND` now holds.
+
+    Raises:
+        InputError: If it is unknown, not installed, or Keras runs on another one.
+    """
+    chosen = name or os.environ.get("KERAS_BACKEND")
+    if chosen is None:
+        stored = _stored()
+        found = [x for x in (stored, *BACKENDS) if x in BACKENDS and _installed(x)]
+        if not found:
+            raise InputError(
+                "Keras computes with TensorFlow, JAX or PyTorch.",
+                "none of them installed",
+                'Install one: pip install "kzoo[torch]".',
+            )
+        chosen = found[0]
+    if chosen not in BACKENDS:
+        raise unknown_name("backend", chosen, BACKENDS)
+    if not _installed(chosen):
+        raise InputError(
+            "The backend must be installed.",
+            f"backend={chosen!r}",
+            f'Install it: pip install "kzoo[{chosen}]".',
+        )
+    if "keras" in sys.modules:
+        running = sys.modules["keras"].backend.backend()
+        if running != chosen:
+            raise InputError(
+                "The backend is chosen before Keras is imported.",
+                f"backend={chosen!r}, while Keras runs on {running}",
+                "Start a new process.",
+            )
+    os.environ["KERAS_BACKEND"] = chosen
+    return chosen
+
+
+def _installed(name: str) -> bool:
+    return name in sys.modules or importlib.util.find_spec(name) is not None
+
+
+def _stored() -> str | None:
+    """Return the backend of the user's `keras.json`, or None."""
+    home = os.environ.get("KERAS_HOME") or pathlib.Path.home() / ".keras"
+    try:
+        text = pathlib.Path(home, "keras.json").read_text(encoding="utf-8")
+        return json.loads(text).get("backend")
+    except (OSError, ValueError, AttributeError):
+        return None

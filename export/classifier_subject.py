@@ -1,0 +1,116 @@
+"""A text classifier as the subject of an export."""
+
+import tempfile
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from kzoo.export.sample_texts import sample_texts
+from kzoo.export.signature import BATCH, SEQUENCE, Signature, TensorSpec
+from kzoo.export.subject import Subject
+
+_SHAPES = ((1, 2), (3, 7), (5, 11), (2, 13))
+
+
+class ClassifierSubject(Subject):
+    """A `TextClassifier`: ids to logits, and text to label and scores.
+
+    Args:
+        model: The classifier. One that computes in another type than float32 is
+            copied, with the same weights, to compute in float32.
+        token_type_ids: Whether the tensor form takes segment ids as a third input,
+            as Hugging Face's exports of BERT do. Otherwise they are zeros.
+    """
+
+    family = "classifier"
+
+    def __init__(self, model, *, token_type_ids: bool = False):
+        super().__init__(_in_float32(model))
+        self.label_names = tuple(model.label_names)
+        self._token_type_ids = token_type_ids and bool(model.num_segments)
+        limitations = []
+        if model.tokenizer is None:
+            limitations.append("The model has no tokenizer, so there is no text form.")
+        else:
+            from kzoo.export.graph_tokenizers.graph_vocabulary import limitations as of
+
+            limitations += of(model.tokenizer)
+        if model.num_segments and not self._token_type_ids:
+            limitations.append(
+                "The artefact takes one text, not a pair: segment ids are zeros."
+            )
+        self.limitations = tuple(limitations)
+
+    def signature(self) -> Signature:
+        """Return `tokens`: input_ids, attention_mask -> logits."""
+        names = ["input_ids", "attention_mask"]
+        if self._token_type_ids:
+            names.append("token_type_ids")
+        inputs = (TensorSpec(name, "int64", (BATCH, SEQUENCE)) for name in names)
+        logits = TensorSpec("logits", "float32", (BATCH, len(self.label_names)))
+        return Signature("tokens", tuple(inputs), (logits,))
+
+    def text_signature(self) -> Signature | None:
+        """Return `text`: text -> label, scores; None without a tokenizer."""
+        if self.model.tokenizer is None:
+            return None
+        text = TensorSpec("text", "string", (BATCH,))
+        label = TensorSpec("label", "string", (BATCH,))
+        scores = TensorSpec("scores", "float32", (BATCH, len(self.label_names)))
+        return Signature("text", (text,), (label, scores))
+
+    def call(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        """Return the logits, (B, classes)."""
+        batch = {
+            "token_ids": ops.cast(inputs["input_ids"], "int32"),
+            "padding_mask": ops.cast(inputs["attention_mask"], "bool"),
+        }
+        if self._token_type_ids:
+            batch["segment_ids"] = ops.cast(inputs["token_type_ids"], "int32")
+        return {"logits": self.model(batch, training=False)}
+
+    def samples(self) -> list[dict[str, np.ndarray]]:
+        """Return ids of five shapes, padded on the right, the longest T included."""
+        rng = np.random.default_rng(5)
+        longest = self.model.max_sequence_length
+        shapes = [(b, min(t, longest)) for b, t in (*_SHAPES, (1, longest))]
+        return [self._sample(rng, *shape) for shape in dict.fromkeys(shapes)]
+
+    def _sample(self, rng, batch, length):
+        vocabulary_size = self.model.get_config()["vocabulary_size"]
+        lengths = rng.integers(1, length + 1, size=(batch, 1))
+        lengths[0] = length
+        mask = np.arange(length) < lengths
+        sample = {
+            "input_ids": rng.integers(0, vocabulary_size, size=mask.shape) * mask,
+            "attention_mask": mask,
+        }
+        if self._token_type_ids:
+            segments = np.arange(length) >= lengths // 2
+            sample["token_type_ids"] = (segments & mask) % self.model.num_segments
+        return {name: value.astype("int64") for name, value in sample.items()}
+
+    def expected_texts(self, texts: list) -> tuple[list[str], np.ndarray]:
+        """Return the labels and scores of `model.classify`."""
+        answers = self.model.classify(texts)
+        scores = [[answer.scores[name] for name in self.label_names] for answer in answers]
+        return [answer.label for answer in answers], np.asarray(scores)
+
+    def sample_texts(self) -> list[str | bytes]:
+        """Return texts that tokenizers are known to disagree on."""
+        return sample_texts(self.model.max_sequence_length)
+
+    def with_token_type_ids(self) -> "ClassifierSubject":
+        """Return the subject of the same model that takes segment ids."""
+        return ClassifierSubject(self.model, token_type_ids=True)
+
+
+def _in_float32(model):
+    if model.compute_dtype == "float32":
+        return model
+    with tempfile.TemporaryDirectory() as folder:
+        model.save_to_preset(folder)
+        return type(model).from_preset(folder, dtype="float32")
+
+

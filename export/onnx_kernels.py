@@ -1,0 +1,179 @@
+"""Kernels that become one ONNX node each, and the handlers that make the nodes.
+
+While a model is traced for ONNX, a kernel is a marker: a TensorFlow op that tf2onnx
+does not know, found again by its name. Its handler writes the ONNX nodes.
+"""
+
+import contextlib
+import functools
+import math
+from collections.abc import Iterator
+
+import keras
+
+from kzoo.export.trace import layers_calling
+from kzoo.layers import kernels
+
+_LAYER_NORMALIZATION = "kzoo_LayerNormalization"
+_GELU = "kzoo_Gelu"
+
+
+@contextlib.contextmanager
+def onnx_kernels(model: keras.Model) -> Iterator[None]:
+    """Let a model's kernels be markers, and its products plain ones, for a while.
+
+    kzoo's layers ask `kernels`; Keras's own LayerNormalization and Dense are given
+    another call where they are configured plainly.
+    """
+    calls = {
+        keras.layers.LayerNormalization: _keras_norm,
+        keras.layers.Dense: _keras_dense,
+    }
+    own = {
+        "layer_normalization": _norm_marker,
+        "gelu": _gelu_marker,
+        "attention_scores": _attention_scores,
+        "attention_mix": _attention_mix,
+    }
+    with kernels.replaced(**own), layers_calling(model, calls):
+        yield
+
+
+def handlers() -> dict:
+    """Return tf2onnx's `custom_op_handlers` for the markers and for `Erfc`."""
+    return {"PyFuncStateless": (_write_marker, []), "Erfc": (_write_erfc, [])}
+
+
+def _marker(name, x, *others):
+    import tensorflow as tf
+
+    def never(*_):
+        raise RuntimeError(f"{name} is a marker for ONNX and computes nothing")
+
+    y = tf.numpy_function(never, [x, *others], x.dtype, stateful=False, name=name)
+    y.set_shape(x.shape)
+    return y
+
+
+def _norm_marker(x, gamma, beta, epsilon):
+    import tensorflow as tf
+
+    if x.dtype != "float32":
+        return kernels.layer_normalization.default(x, gamma, beta, epsilon)
+    size = x.shape[-1:]
+    gamma = tf.ones(size) if gamma is None else tf.convert_to_tensor(gamma)
+    beta = tf.zeros(size) if beta is None else tf.convert_to_tensor(beta)
+    return _marker(_LAYER_NORMALIZATION, x, gamma, beta, tf.constant(epsilon))
+
+
+def _gelu_marker(x, approximate=False):
+    if approximate or x.dtype != "float32":
+        return kernels.gelu.default(x, approximate=approximate)
+    return _marker(_GELU, x)
+
+
+def _attention_scores(query, key, mask, scale):
+    import tensorflow as tf
+
+    query = tf.transpose(query * scale, (0, 2, 1, 3))  # (B, N, T, H)
+    scores = tf.matmul(query, tf.transpose(key, (0, 2, 3, 1)))  # (B, N, T, S)
+    if mask is not None:
+        scores = tf.where(mask, scores, kernels.MASKED_SCORE)
+    return tf.nn.softmax(scores)
+
+
+def _attention_mix(scores, value):
+    import tensorflow as tf
+
+    mixed = tf.matmul(scores, tf.transpose(value, (0, 2, 1, 3)))  # (B, N, T, H)
+    return tf.transpose(mixed, (0, 2, 1, 3))
+
+
+def _keras_norm(layer):
+    axes = layer.axis if isinstance(layer.axis, list | tuple) else [layer.axis]
+    rank = layer.input_spec.ndim if layer.input_spec else None
+    last = list(axes) == [-1] or (rank and list(axes) == [rank - 1])
+    if layer.rms_scaling or len(axes) != 1:
+        return None
+
+    def call(inputs):
+        if not last and axes[0] != len(inputs.shape) - 1:
+            return type(layer).call(layer, inputs)
+        return _norm_marker(inputs, layer.gamma, layer.beta, layer.epsilon)
+
+    return call
+
+
+def _keras_dense(layer):
+    """Multiply by the kernel as it is; Keras would reshape around the product."""
+    import tensorflow as tf
+
+    if layer.quantization_mode or layer.lora_enabled:
+        return None
+
+    def call(inputs, training=None):
+        if len(inputs.shape) < 3:
+            return type(layer).call(layer, inputs, training=training)
+        x = tf.matmul(inputs, tf.convert_to_tensor(layer.kernel))
+        if layer.bias is not None:
+            x = x + layer.bias
+        return x if layer.activation is None else layer.activation(x)
+
+    return call
+
+
+def _write_marker(graph, node, name, args):
+    """Write the ONNX nodes of one marker."""
+    for kind, write in {_LAYER_NORMALIZATION: _write_norm, _GELU: _write_gelu}.items():
+        if kind in node.name:
+            inputs, outputs = list(node.input), list(node.output)
+            constants = [x.get_tensor_value() if x.is_const() else None for x in node.inputs]
+            kept = {
+                "shapes": [graph.get_shape(inputs[0])],
+                "dtypes": [graph.get_dtype(inputs[0])],
+            }
+            graph.remove_node(node.name)
+            write(graph, name, inputs, outputs, constants, kept)
+            return
+    raise ValueError(f"a Python function has no ONNX form: {node.name}")
+
+
+def _write_norm(graph, name, inputs, outputs, constants, kept):
+    attributes = {"epsilon": float(constants[3]), "axis": -1}
+    graph.make_node(
+        "LayerNormalization",
+        inputs[:3],
+        outputs=outputs,
+        name=name,
+        attr=attributes,
+        **kept,
+    )
+
+
+def _write_gelu(graph, name, inputs, outputs, constants, kept):
+    """Write x * (erf(x / sqrt(2)) + 1) * 0.5 in the order that ONNX Runtime fuses."""
+    make = functools.partial(graph.make_node, **kept)
+    number = functools.partial(_constant, graph, name)
+    x = inputs[0]
+    scaled = make("Div", [x, number(math.sqrt(2))]).output[0]
+    erf = make("Erf", [scaled]).output[0]
+    shifted = make("Add", [erf, number(1)]).output[0]
+    product = make("Mul", [x, shifted]).output[0]
+    make("Mul", [product, number(0.5)], outputs=outputs, name=name)
+
+
+def _write_erfc(graph, node, name, args):
+    """Write 1 - erf(x): ONNX has no erfc."""
+    inputs, outputs = list(node.input), list(node.output)
+    kept = {"shapes": node.output_shapes, "dtypes": node.output_dtypes}
+    graph.remove_node(node.name)
+    erf = graph.make_node("Erf", inputs, **kept).output[0]
+    one = _constant(graph, name, 1)
+    graph.make_node("Sub", [one, erf], outputs=outputs, name=name, **kept)
+
+
+def _constant(graph, name, value):
+    import numpy as np
+    from tf2onnx.utils import make_name
+
+    return graph.make_const(make_name(name), np.float32(value)).output[0]

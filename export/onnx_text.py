@@ -1,0 +1,65 @@
+"""A classifier's text form in ONNX: tokenizer, model, scores and label in one graph."""
+
+# The first version whose string operators let every text through.
+TEXT_OPSET = 20
+
+_IDS = ("input_ids", "attention_mask")
+
+
+def raised(model):
+    """Return a graph of standard operators at the opset of the text form."""
+    from onnx import version_converter
+
+    return version_converter.convert_version(model, TEXT_OPSET)
+
+
+def with_tokenizer(subject, model):
+    """Return the graph of texts (B,) to `label` (B,) and `scores` (B, classes).
+
+    Args:
+        subject: A `ClassifierSubject` whose model has a tokenizer.
+        model: Its tensor form, `input_ids`, `attention_mask` -> `logits`, as an
+            `onnx.ModelProto` at the opset of the text form, of any precision.
+
+    Returns:
+        An `onnx.ModelProto` that needs onnxruntime-extensions.
+    """
+    from onnx import TensorProto, compose, helper
+
+    from kzoo.export.graph_tokenizers.onnx_wordpiece import onnx_wordpiece
+
+    host = subject.model
+    tokenizer = onnx_wordpiece(
+        host.tokenizer,
+        host.max_sequence_length,
+        opset=TEXT_OPSET,
+        ir_version=model.ir_version,
+    )
+    model = compose.add_prefix(model, "model/")
+    joined = compose.merge_models(
+        tokenizer, model, io_map=[(name, f"model/{name}") for name in _IDS]
+    )
+    graph = joined.graph
+    names = [name.encode() for name in subject.label_names]
+    graph.initializer.append(
+        helper.make_tensor("label_names", TensorProto.STRING, [len(names)], names)
+    )
+    logits = "model/logits"
+    graph.node.extend(
+        [
+            helper.make_node("Softmax", [logits], ["scores"], axis=-1),
+            helper.make_node("ArgMax", [logits], ["best"], axis=-1, keepdims=0),
+            helper.make_node("Gather", ["label_names", "best"], ["label"]),
+        ]
+    )
+    kinds = {"string": TensorProto.STRING, "float32": TensorProto.FLOAT}
+    signature = subject.text_signature()
+    del graph.output[:]
+    graph.output.extend(
+        helper.make_tensor_value_info(spec.name, kinds[spec.dtype], spec.axes)
+        for spec in signature.outputs
+    )
+    del graph.value_info[:]
+    graph.name = signature.name
+    joined.producer_name = "kzoo"
+    return joined

@@ -1,0 +1,41 @@
+"""Which subject a model is exported as."""
+
+import keras
+
+from kzoo.errors import InputError
+from kzoo.export.call_subject import CallSubject
+from kzoo.export.classifier_subject import ClassifierSubject
+from kzoo.export.subject import Subject
+
+# The `task` of a model of the zoo -> its subject.
+SUBJECTS = {"classification": ClassifierSubject}
+
+
+def subject_of(model, *, input_signature=None, samples=None) -> Subject:
+    """Return the subject of a model: its family's own, or its `call`.
+
+    Args:
+        model: A model of kzoo or any other `keras.Model`.
+        input_signature: See `CallSubject`; for models outside the zoo only.
+        samples: See `CallSubject`.
+
+    Raises:
+        InputError: If it is no Keras model, or a family with inputs of its own is
+            given others.
+    """
+    if not isinstance(model, keras.Model):
+        raise InputError(
+            "Only a Keras model is exported.",
+            f"model of type {type(model).__name__}",
+            "Pass a keras.Model.",
+        )
+    task = getattr(model, "task", None)
+    if task not in SUBJECTS:
+        return CallSubject(model, input_signature=input_signature, samples=samples)
+    if input_signature is not None or samples is not None:
+        raise InputError(
+            "A model of the zoo has its own inputs.",
+            f"input_signature or samples for a {type(model).__name__}",
+            "Leave them out.",
+        )
+    return SUBJECTS[task](model)

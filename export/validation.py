@@ -1,0 +1,211 @@
+"""Validating an artefact against the model it came from."""
+
+import os
+import pathlib
+
+import numpy as np
+
+from kzoo.export import manifest
+from kzoo.export.comparing import CRITERIA, compare
+from kzoo.export.errors import ExportError
+from kzoo.export.options import Options
+from kzoo.export.report import ExportReport
+from kzoo.export.running import run
+from kzoo.export.signature import TENSORFLOW, Signature
+from kzoo.export.subject import Subject
+from kzoo.export.subjects import subject_of
+from kzoo.export.writers import writer_of
+
+_TEXTS_PER_CALL = 64
+
+
+def validate(
+    folder: str | os.PathLike,
+    model,
+    *,
+    texts=None,
+    input_signature=None,
+    samples=None,
+) -> ExportReport:
+    """Check an artefact against the model again.
+
+    The files' hashes, the weights' fingerprint, the signatures' names, types and
+    axes, and the answers: the artefact runs in a fresh process that has neither Keras
+    nor kzoo, on inputs of several shapes and on texts that tokenizers disagree on.
+
+    Args:
+        folder: An artefact that `to_saved_model` or `to_onnx` wrote.
+        model: The model it came from.
+        texts: More texts (str or bytes) to compare the text form on.
+        input_signature: As it was given for the export.
+        samples: As they were given for the export.
+
+    Returns:
+        The figures; `passed` is False, with reasons, if anything differs.
+
+    Raises:
+        InputError: If the folder is no artefact of kzoo.
+
+    Example:
+        >>> validate("artefact", model).passed  # doctest: +SKIP
+        True
+    """
+    known = manifest.read(folder)
+    folder = pathlib.Path(folder)
+    options = Options(known["precision"], known["name"], known["version"])
+    subject = subject_of(model, input_signature=input_signature, samples=samples)
+    writer = writer_of(known["artefact"], known["layout"], options.precision)
+    subject = writer.subject(subject)
+    reasons = manifest.changed_files(folder, known["files"])
+    if manifest.weights_fingerprint(model) != known["weights_sha256"]:
+        reasons.append("The model's weights are not those that were exported.")
+    if tuple(subject.label_names) != tuple(known["label_names"]):
+        reasons.append(
+            f"The model's labels are {subject.label_names}, those of the artefact "
+            f"{tuple(known['label_names'])}."
+        )
+    if writer.signatures(subject, options) != known["signatures"]:
+        reasons.append("The model's signatures are not those of the artefact.")
+    return check(
+        subject,
+        folder,
+        known["signatures"],
+        format=known["artefact"],
+        layout=known["layout"],
+        precision=options.precision,
+        texts=texts,
+        reasons=reasons,
+    )
+
+
+def check(
+    subject: Subject,
+    folder: pathlib.Path,
+    signatures: tuple[Signature, ...],
+    *,
+    format: str,
+    layout: str,
+    precision: str,
+    texts=None,
+    reasons=(),
+) -> ExportReport:
+    """Run every signature of an artefact and compare with the subject's answers.
+
+    Args:
+        subject: What was exported.
+        folder: The artefact.
+        signatures: What it promises.
+        format: Its format.
+        layout: Its layout.
+        precision: The type of its weights, which decides the criteria.
+        texts: More texts for the text form.
+        reasons: Why it is already known to be wrong.
+
+    Returns:
+        The report.
+    """
+    plans = [_plan(subject, signature, texts) for signature in signatures]
+    reports, imports, reasons = [], (), list(reasons)
+    try:
+        requests = [(s, calls) for s, (calls, _) in zip(signatures, plans, strict=True)]
+        answers = run(folder, requests)
+    except ExportError as error:
+        reasons.append(str(error))
+    else:
+        imports = answers.imports
+        for index, (signature, (calls, expected)) in enumerate(
+            zip(signatures, plans, strict=True)
+        ):
+            opened = _opened(signature, answers.inputs[index], answers.outputs[index])
+            report = compare(
+                signature,
+                calls,
+                answers.calls[index],
+                expected,
+                CRITERIA[precision],
+                opened,
+            )
+            reports.append(report)
+            reasons += report.reasons
+    return ExportReport(
+        folder=str(folder),
+        format=format,
+        layout=layout,
+        precision=precision,
+        signatures=tuple(reports),
+        imports=imports,
+        limitations=tuple(subject.limitations),
+        passed=not reasons,
+        reasons=tuple(reasons),
+    )
+
+
+def _plan(subject, signature, texts):
+    """Return the inputs of each call of a signature, and the model's answers."""
+    if signature.inputs[0].dtype != "string":
+        calls = subject.samples()
+        return calls, [subject.expected(call) for call in calls]
+    own, more = subject.sample_texts(), list(texts or ())
+    all_texts = [_bytes(text) for text in (*own, *more)]
+    labels, scores = subject.expected_texts(all_texts)
+    labels = np.array([label.encode() for label in labels], dtype=object)
+    calls, expected = [], []
+    for chosen in _groups(all_texts, len(own)):
+        array = np.empty(len(chosen), dtype=object)
+        array[:] = [all_texts[index] for index in chosen]
+        calls.append({signature.inputs[0].name: array})
+        expected.append({"label": labels[chosen], "scores": scores[chosen]})
+    return calls, expected
+
+
+def _bytes(text):
+    return text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
+
+
+def _groups(texts, first):
+    """Return the indices of the texts that run together.
+
+    One alone; the first ones together, so that lengths are mixed; the others by
+    length. Invalid UTF-8 runs apart, since not every client can mix it with text.
+    """
+    valid = [index for index, text in enumerate(texts) if _is_valid(text)]
+    groups = [valid[:1], [index for index in valid if index < first]]
+    rest = [index for index in valid if index >= first]
+    rest.sort(key=lambda index: len(texts[index]))
+    invalid = [index for index in range(len(texts)) if not _is_valid(texts[index])]
+    for some in (rest, invalid):
+        for start in range(0, len(some), _TEXTS_PER_CALL):
+            groups.append(some[start : start + _TEXTS_PER_CALL])
+    return groups
+
+
+def _is_valid(text):
+    try:
+        text.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _opened(signature, inputs, outputs):
+    """Return a sentence for each name, type or axis that is not as declared."""
+    sentences = []
+    for kind, specs, found in (
+        ("input", signature.inputs, inputs),
+        ("output", signature.outputs, outputs),
+    ):
+        if {spec.name for spec in specs} != found.keys():
+            sentences.append(
+                f"{signature.name} has the {kind}s {sorted(found)}, declared are "
+                f"{sorted(spec.name for spec in specs)}."
+            )
+            continue
+        for spec in specs:
+            wanted = spec.shape if signature.runtime == TENSORFLOW else spec.axes
+            dtype, shape = found[spec.name]
+            if (dtype, tuple(shape)) != (spec.dtype, wanted):
+                sentences.append(
+                    f"{signature.name}: the {kind} {spec.name} is {dtype} {shape}, "
+                    f"declared is {spec.dtype} {list(wanted)}."
+                )
+    return sentences

@@ -1,0 +1,132 @@
+"""Padded batches of tokenised texts, by epoch and step."""
+
+import hashlib
+
+import numpy as np
+
+from kzoo.data.order import BatchOrder
+from kzoo.data.token_rows import TokenRows
+
+
+class TokenBatches:
+    """The batches that a model trains on, as NumPy arrays, for any backend.
+
+    A batch is as wide as its longest row, rounded up to `length_multiple` and never
+    wider than `max_length`, so that a backend which compiles for each shape sees at
+    most `ceil(max_length / length_multiple)` widths, and one more shape where the
+    last batch is smaller.
+
+    Args:
+        rows: The token ids of n texts.
+        order: Which of them form which batch.
+        labels: (n,) int32, or `None` for texts to predict on.
+        weights: (n,) float32 sample weights, or `None`.
+        label_names: The name of each class.
+        pad_id: The id after a row's end.
+        max_length: The widest batch, or `None` for that of the longest row.
+        length_multiple: What widths are rounded up to.
+        notes: What reading and tokenising had to say.
+
+    Raises:
+        ValueError: If `length_multiple` is below 1.
+
+    Example:
+        >>> rows = TokenRows(np.array([2, 7, 3, 2, 3]), np.array([0, 3, 5]))
+        >>> order = BatchOrder(rows.lengths, 2, shuffle=False)
+        >>> batches = TokenBatches(rows, order, labels=np.array([1, 0]), max_length=8)
+        >>> inputs, labels = batches.batch(epoch=0, step=0)
+        >>> inputs["token_ids"].shape, labels.tolist()
+        ((2, 8), [1, 0])
+    """
+
+    def __init__(
+        self,
+        rows: TokenRows,
+        order: BatchOrder,
+        *,
+        labels: np.ndarray | None = None,
+        weights: np.ndarray | None = None,
+        label_names: tuple[str, ...] = (),
+        pad_id: int = 0,
+        max_length: int | None = None,
+        length_multiple: int = 32,
+        notes: tuple[str, ...] = (),
+    ) -> None:
+        if length_multiple < 1:
+            raise ValueError(
+                "Widths are rounded up to a positive multiple. "
+                f"Received: length_multiple={length_multiple}."
+            )
+        self.rows = rows
+        self.order = order
+        self.labels = labels
+        self.weights = weights
+        self.label_names = label_names
+        self.pad_id = pad_id
+        self.max_length = max_length
+        self.length_multiple = length_multiple
+        self.notes = notes
+
+    def __len__(self) -> int:
+        """Return the number of batches of an epoch."""
+        return len(self.order)
+
+    @property
+    def has_segments(self) -> bool:
+        """Whether inputs have `segment_ids`: the texts are pairs."""
+        return self.rows.flat_segments is not None
+
+    def width(self, positions: np.ndarray) -> int:
+        """Return T of the batch of the examples at `positions`."""
+        longest = max(1, int(self.rows.lengths[positions].max()))
+        width = -(-longest // self.length_multiple) * self.length_multiple
+        return width if self.max_length is None else min(width, self.max_length)
+
+    def batch(self, epoch: int, step: int) -> tuple:
+        """Return one batch, ready for a model.
+
+        Args:
+            epoch: The epoch, from 0.
+            step: The step, from 0.
+
+        Returns:
+            `(inputs, labels, weights)` without those there are none of: a dict of
+            arrays as `TokenRows.padded` gives them, int32 (B,) and float32 (B,).
+        """
+        positions = self.order.batch(epoch, step)
+        inputs = self.rows.padded(positions, self.width(positions), self.pad_id)
+        parts = [part for part in (self.labels, self.weights) if part is not None]
+        return (inputs, *(part[positions] for part in parts))
+
+    def shapes(self, epoch: int = 0) -> list[tuple[int, int]]:
+        """Return (B, T) of every batch of an epoch."""
+        return [(len(p), self.width(p)) for p in self.order.batches(epoch)]
+
+    def padding_share(self, epoch: int = 0) -> float:
+        """Return the share of an epoch's positions that hold no token."""
+        cells = sum(b * t for b, t in self.shapes(epoch))
+        batches = self.order.batches(epoch)
+        tokens = sum(int(self.rows.lengths[p].sum()) for p in batches)
+        return 1.0 - tokens / cells
+
+    def fingerprint(self, epoch: int = 0) -> str:
+        """Return the sha256 of every array of an epoch's batches, in order."""
+        digest = hashlib.sha256()
+        for step in range(len(self)):
+            update_digest(digest, self.batch(epoch, step))
+        return digest.hexdigest()
+
+
+def update_digest(digest, batch: tuple) -> None:
+    """Feed a batch of NumPy arrays into a hash, names, types and shapes included.
+
+    Args:
+        digest: A `hashlib` object.
+        batch: `(inputs, ...)` as `TokenBatches.batch` returns it.
+    """
+    inputs, *rest = batch
+    named = [*sorted(inputs.items()), *((str(i), part) for i, part in enumerate(rest))]
+    for name, part in named:
+        part = np.ascontiguousarray(part)
+        digest.update(f"{name} {part.dtype} {part.shape};".encode())
+        digest.update(part.tobytes())

@@ -1,0 +1,126 @@
+"""The numeric kernels of the layers, each of which an exporter may replace.
+
+A graph format often has one node for what Keras writes as ten. While such a
+graph is traced, `replaced` puts another function in a kernel's place; the layers
+stay as they are. Outside of it every kernel is plain `keras.ops`.
+"""
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterator
+
+from keras import ops
+
+# What a masked score becomes: far below any real one, and still a float16.
+MASKED_SCORE = -3e4
+
+_replacements: dict[str, Callable] = {}
+
+
+def _replaceable(kernel: Callable) -> Callable:
+    @functools.wraps(kernel)
+    def call(*args, **kwargs):
+        return _replacements.get(kernel.__name__, kernel)(*args, **kwargs)
+
+    call.default = kernel
+    return call
+
+
+@contextlib.contextmanager
+def replaced(**kernels: Callable) -> Iterator[None]:
+    """Put other functions in the place of kernels, by name, for a while.
+
+    Args:
+        **kernels: The replacement of each kernel, with the kernel's arguments.
+
+    Raises:
+        ValueError: If there is no kernel of a name.
+
+    Example:
+        >>> with replaced(gelu=lambda x, approximate=False: x):
+        ...     gelu(2.0)
+        2.0
+    """
+    unknown = sorted(set(kernels) - set(KERNELS))
+    if unknown:
+        raise ValueError(
+            f"Only kernels can be replaced. Received: {unknown}. "
+            f"Known: {', '.join(KERNELS)}."
+        )
+    before = dict(_replacements)
+    _replacements.update(kernels)
+    try:
+        yield
+    finally:
+        _replacements.clear()
+        _replacements.update(before)
+
+
+@_replaceable
+def layer_normalization(x, gamma, beta, epsilon: float):
+    """Return (x - mean) / sqrt(var + epsilon) * gamma + beta over the last axis.
+
+    Args:
+        x: (..., D), any float type. Statistics are taken in float32.
+        gamma: (D,) scale, or None.
+        beta: (D,) shift, or None.
+        epsilon: Added to the variance, inside the root.
+
+    Returns:
+        (..., D) in the type of `x`.
+    """
+    dtype = x.dtype
+    x = ops.cast(x, "float32")
+    centred = x - ops.mean(x, axis=-1, keepdims=True)
+    variance = ops.mean(ops.square(centred), axis=-1, keepdims=True)
+    y = centred * ops.rsqrt(variance + epsilon)
+    if gamma is not None:
+        y = y * ops.cast(gamma, "float32")
+    if beta is not None:
+        y = y + ops.cast(beta, "float32")
+    return ops.cast(y, dtype)
+
+
+@_replaceable
+def gelu(x, approximate: bool = False):
+    """Return x * Phi(x), Phi the normal distribution function, or its tanh form."""
+    return ops.gelu(x, approximate=approximate)
+
+
+@_replaceable
+def attention_scores(query, key, mask, scale: float):
+    """Return softmax(query . key * scale) over the keys, masked before it.
+
+    Args:
+        query: (B, T, N, H).
+        key: (B, S, N, H).
+        mask: bool, broadcastable to (B, N, T, S), True = attend, or None.
+        scale: Factor on the dot products, usually 1 / sqrt(H).
+
+    Returns:
+        (B, N, T, S), the softmax taken in float32, in the type of `query`. A query
+        that may attend to nothing gets equal weights on all keys, never NaN.
+    """
+    dtype = query.dtype
+    scores = ops.einsum("btnh,bsnh->bnts", query * ops.cast(scale, dtype), key)
+    scores = ops.cast(scores, "float32")
+    if mask is not None:
+        scores = ops.where(mask, scores, ops.cast(MASKED_SCORE, "float32"))
+    return ops.cast(ops.softmax(scores, axis=-1), dtype)
+
+
+@_replaceable
+def attention_mix(scores, value):
+    """Return the values mixed by the scores.
+
+    Args:
+        scores: (B, N, T, S).
+        value: (B, S, N, H).
+
+    Returns:
+        (B, T, N, H).
+    """
+    return ops.einsum("bnts,bsnh->btnh", scores, value)
+
+
+KERNELS = ("layer_normalization", "gelu", "attention_scores", "attention_mix")

@@ -1,0 +1,81 @@
+"""Keeping the best weights of a training in its run folder."""
+
+import math
+from collections.abc import Callable
+
+import keras
+
+from kzoo.errors import InputError
+
+
+class BestPreset(keras.callbacks.Callback):
+    """Call a function that saves the model after every epoch that is the best so far.
+
+    With a function that writes each file whole or not at all, such as
+    `model.save_to_preset(folder)`, the folder can be opened at any time from the
+    first epoch on.
+
+    Args:
+        save: Called without arguments; it saves the model as it is.
+        monitor: The name of the value to compare, such as `"val_loss"`; None saves
+            after every epoch. Values that are not finite are never the best.
+        mode: `"min"`, `"max"`, or `"auto"`: the greatest of an accuracy and the like,
+            the least of anything else.
+
+    Attributes:
+        best: The best value so far, or None.
+        best_epoch: Its epoch, from 1, or None while nothing is saved.
+
+    Raises:
+        InputError: If the mode is unknown, or an epoch has no such value.
+
+    Example:
+        >>> keeper = BestPreset(lambda: None, monitor="val_accuracy")
+        >>> keeper.mode
+        'max'
+    """
+
+    def __init__(
+        self, save: Callable[[], None], monitor: str | None, mode: str = "auto"
+    ) -> None:
+        super().__init__()
+        if mode not in ("auto", "min", "max"):
+            raise InputError(
+                "The best is the least or the greatest.",
+                f"mode={mode!r}",
+                "Pass 'auto', 'min' or 'max'.",
+            )
+        if mode == "auto":
+            more = ("accuracy", "f1", "auc", "precision", "recall", "score")
+            mode = "max" if (monitor or "").endswith(more) else "min"
+        self.save = save
+        self.monitor = monitor
+        self.mode = mode
+        self.best: float | None = None
+        self.best_epoch: int | None = None
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        """Save if this epoch is the best."""
+        value = self._value(logs or {})
+        if value is not None:
+            if not math.isfinite(value) or not self._is_better(value):
+                return
+            self.best = value
+        self.save()
+        self.best_epoch = epoch + 1
+
+    def _value(self, logs: dict) -> float | None:
+        if self.monitor is None:
+            return None
+        if self.monitor not in logs:
+            raise InputError(
+                "The value to monitor is one that an epoch ends with.",
+                f"monitor={self.monitor!r}",
+                f"Known: {', '.join(logs)}.",
+            )
+        return float(logs[self.monitor])
+
+    def _is_better(self, value: float) -> bool:
+        if self.best is None:
+            return True
+        return value < self.best if self.mode == "min" else value > self.best

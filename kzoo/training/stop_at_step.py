@@ -1,0 +1,37 @@
+"""Ending a training after a number of steps."""
+
+import keras
+
+from kzoo.errors import InputError
+
+
+class StopAtStep(keras.callbacks.Callback):
+    """Stop after a number of steps, counted over all epochs.
+
+    The epoch that it falls into ends there, with its validation.
+
+    Args:
+        total_steps: How many steps are taken.
+
+    Raises:
+        InputError: If it is not positive.
+
+    Example:
+        >>> StopAtStep(300).total_steps
+        300
+    """
+
+    def __init__(self, total_steps: int) -> None:
+        super().__init__()
+        if total_steps < 1:
+            raise InputError(
+                "A training has one step or more.", f"total_steps={total_steps}"
+            )
+        self.total_steps = total_steps
+        self.steps = 0
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        """Count, and stop at the last."""
+        self.steps += 1
+        if self.steps >= self.total_steps:
+            self.model.stop_training = True

@@ -1,0 +1,116 @@
+"""A preset or run folder: data only, no code.
+
+`config.json` says which model it is, `model.safetensors` holds the weights by their
+paths, `tokenizer/` the tokenizer's files.
+"""
+
+import os
+import pathlib
+
+import keras
+import numpy as np
+from safetensors.numpy import save_file
+
+import kzoo
+from kzoo.errors import InputError
+from kzoo.files import read_json, replacing, write_json
+from kzoo.models.checkpoints.tensor_files import open_tensors
+from kzoo.models.checkpoints.weight_table import Entry, assign_weights
+
+FORMAT = "kzoo-preset-1"
+CONFIG, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer"
+_NOT_IN_CONFIG = ("name", "trainable", "dtype")
+
+
+def save(model, folder: str | os.PathLike) -> None:
+    """Write a model's preset folder.
+
+    Args:
+        model: A `Task`.
+        folder: Where to write; made if it does not exist.
+    """
+    folder = pathlib.Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    config = {k: v for k, v in model.get_config().items() if k not in _NOT_IN_CONFIG}
+    save_weights(model, folder)
+    if model.tokenizer is not None:
+        model.tokenizer.save(folder / TOKENIZER)
+    write_json(
+        folder / CONFIG,
+        {
+            "format": FORMAT,
+            "kzoo_version": kzoo.__version__,
+            "model": type(model).__name__,
+            "config": config,
+        },
+    )
+
+
+def save_weights(model, folder: str | os.PathLike) -> None:
+    """Write a model's weights alone."""
+    arrays = {name: np.ascontiguousarray(x) for name, x in weights_of(model).items()}
+    with replacing(pathlib.Path(folder, WEIGHTS)) as temporary:
+        save_file(arrays, temporary)
+
+
+def weights_of(model) -> dict[str, np.ndarray]:
+    """Return the values of a model's weights by their paths inside the model."""
+    return {
+        name: keras.ops.convert_to_numpy(variable)
+        for name, variable in variables_of(model).items()
+    }
+
+
+def variables_of(model) -> dict:
+    """Return a model's variables by their paths, without the model's own name.
+
+    Random states (of dropout) are not weights and stay out.
+    """
+    variables = {}
+    for variable in model.weights:
+        name = variable.path.split("/", 1)[-1]
+        if variable.name == "seed_generator_state":
+            continue
+        variables[name] = variable
+    return variables
+
+
+def is_preset_folder(folder: pathlib.Path) -> bool:
+    """Return whether a folder's `config.json` is one of ours."""
+    config = folder / CONFIG
+    if not config.is_file():
+        return False
+    value = read_json(config)
+    return isinstance(value, dict) and value.get("format") == FORMAT
+
+
+def read_config(cls, folder: pathlib.Path) -> dict:
+    """Return the constructor's arguments that a preset folder holds.
+
+    Raises:
+        InputError: If the folder is of another model class.
+    """
+    value = read_json(folder / CONFIG)
+    if value.get("model") != cls.__name__ or not isinstance(value.get("config"), dict):
+        raise InputError(
+            f"The folder must hold a {cls.__name__}.",
+            f"{folder / CONFIG} with model={value.get('model')!r}",
+            f"Load it with kzoo.models.{value.get('model')}.",
+        )
+    return value["config"]
+
+
+def load_weights(model, folder: pathlib.Path, *, fresh: tuple[str, ...] = ()) -> None:
+    """Assign a preset folder's weights to a model.
+
+    Args:
+        model: The model, built.
+        folder: The preset folder.
+        fresh: Weights that keep their start values.
+
+    Raises:
+        InputError: If tensors are missing, unexpected or of another shape.
+    """
+    entries = [Entry(name, (name,)) for name in variables_of(model)]
+    tensors = open_tensors(folder)
+    assign_weights(variables_of(model), tensors, entries, fresh=fresh, where=folder)

@@ -1,0 +1,120 @@
+"""The named sizes of each family: from them a model starts with random weights."""
+
+from typing import Any
+
+from kzoo.errors import unknown_name
+
+_BERT = {
+    "vocabulary_size": 30_522,
+    "max_sequence_length": 512,
+    "num_segments": 2,
+    "pooler_activation": "tanh",
+}
+
+# Family -> preset -> (what it is, the constructor's arguments).
+PRESETS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
+    "TextClassifier": {
+        "encoder-tiny": (
+            "pre-LN encoder for tests and short sentences",
+            {
+                "vocabulary_size": 4_000,
+                "hidden_dim": 64,
+                "num_layers": 2,
+                "num_heads": 2,
+                "intermediate_dim": 128,
+                "max_sequence_length": 128,
+                "num_segments": 2,
+                "norm_placement": "pre",
+                "pooling": "mean",
+                "layer_norm_epsilon": 1e-6,
+                "initializer_range": 0.05,
+            },
+        ),
+        "encoder-small": (
+            "pre-LN encoder with hashed n-grams, trained from scratch on reviews",
+            {
+                "vocabulary_size": 30_000,
+                "hidden_dim": 64,
+                "num_layers": 1,
+                "num_heads": 4,
+                "intermediate_dim": 128,
+                "max_sequence_length": 512,
+                "norm_placement": "pre",
+                "pooling": "mean",
+                "layer_norm_epsilon": 1e-6,
+                "initializer_range": 0.05,
+            },
+        ),
+        "distilbert-base": (
+            "DistilBERT, 6 layers of 768",
+            {
+                **_BERT,
+                "hidden_dim": 768,
+                "num_layers": 6,
+                "num_heads": 12,
+                "intermediate_dim": 3_072,
+                "num_segments": 0,
+                "pooler_activation": "relu",
+                "classifier_dropout": 0.2,
+            },
+        ),
+        "bert-base": (
+            "BERT base, 12 layers of 768",
+            {
+                **_BERT,
+                "hidden_dim": 768,
+                "num_layers": 12,
+                "num_heads": 12,
+                "intermediate_dim": 3_072,
+            },
+        ),
+        "bert-large": (
+            "BERT large, 24 layers of 1024",
+            {
+                **_BERT,
+                "hidden_dim": 1_024,
+                "num_layers": 24,
+                "num_heads": 16,
+                "intermediate_dim": 4_096,
+            },
+        ),
+    },
+}
+
+
+def list_presets(family: str | None = None) -> dict[str, str]:
+    """Return every preset's name and what it is.
+
+    Args:
+        family: Only those of one model class, such as `"TextClassifier"`.
+
+    Returns:
+        Name -> description.
+
+    Raises:
+        InputError: If there is no such family.
+
+    Example:
+        >>> "bert-base" in list_presets()
+        True
+    """
+    if family is not None and family not in PRESETS:
+        raise unknown_name("family", family, PRESETS)
+    return {
+        name: description
+        for known, presets in PRESETS.items()
+        if family in (None, known)
+        for name, (description, _) in presets.items()
+    }
+
+
+def preset_config(family: str, name: str) -> dict[str, Any]:
+    """Return the constructor's arguments of a preset.
+
+    Raises:
+        InputError: If the family has no such preset.
+    """
+    presets = PRESETS[family]
+    if name not in presets:
+        raise unknown_name("preset", name, presets)
+    return dict(presets[name][1])

@@ -1,0 +1,126 @@
+"""From a source's name to a model: presets, folders, the hub."""
+
+import inspect
+import os
+import pathlib
+import warnings
+
+from kzoo.errors import InputError, unknown_name
+from kzoo.files import read_json
+from kzoo.models import preset_folder
+from kzoo.models.presets import PRESETS, preset_config
+from kzoo.tokenizers import WordPieceTokenizer
+
+_HUB = "hf://"
+_HUB_FILES = ("*.json", "*.safetensors", "*.txt", "*.model", "*.spm", "*.bin")
+_HEAD = ("classifier/kernel", "classifier/bias")
+
+
+def load(cls, source: str | os.PathLike, overrides: dict):
+    """Return the model of a source; see `Task.from_preset`."""
+    _check_overrides(cls, overrides)
+    source = os.fspath(source)
+    if source.startswith(_HUB):
+        source = _download(source)
+    folder = pathlib.Path(source)
+    if folder.is_dir():
+        return _from_folder(cls, folder, overrides)
+    presets = PRESETS[cls.__name__]
+    if source in presets:
+        return cls(**{**preset_config(cls.__name__, source), **overrides})
+    raise InputError(
+        "A source is a preset's name, a folder, or 'hf://org/name'.",
+        f"source={source!r}, which is neither a folder nor a preset",
+        f"Presets: {', '.join(presets)}.",
+    )
+
+
+def _from_folder(cls, folder, overrides):
+    from kzoo.models import checkpoints
+
+    if preset_folder.is_preset_folder(folder):
+        config = preset_folder.read_config(cls, folder)
+        _check_config(cls, config, folder)
+        family = None
+    elif (folder / preset_folder.CONFIG).is_file():
+        family, config = checkpoints.read_config(
+            cls, read_json(folder / preset_folder.CONFIG), folder
+        )
+    else:
+        raise InputError(
+            "A folder to load holds config.json.",
+            f"folder={str(folder)!r} without it",
+            "Pass a run or preset folder, or a Hugging Face folder.",
+        )
+    names = overrides.get("label_names")
+    fresh = () if names is None or _same(names, config["label_names"]) else _HEAD
+    if fresh:
+        warnings.warn(
+            f"The last layer starts anew: the labels {tuple(names)} are not those of "
+            f"{folder}, {tuple(config['label_names'])}.",
+            stacklevel=4,
+        )
+    model = cls(**{**config, **overrides})
+    if family is None:
+        preset_folder.load_weights(model, folder, fresh=fresh)
+        tokenizer_folder = folder / preset_folder.TOKENIZER
+    else:
+        checkpoints.load_weights(model, family, folder, fresh=fresh)
+        tokenizer_folder = folder
+    if model.tokenizer is None and _has_tokenizer(tokenizer_folder):
+        model.tokenizer = WordPieceTokenizer.from_folder(tokenizer_folder)
+        _check_vocabulary(model, tokenizer_folder)
+    return model
+
+
+def _same(names, others):
+    return len(names) == len(others)
+
+
+def _has_tokenizer(folder):
+    return any((folder / name).is_file() for name in ("tokenizer.json", "vocab.txt"))
+
+
+def _check_vocabulary(model, folder):
+    rows = model.get_config()["vocabulary_size"]
+    if model.tokenizer.vocabulary_size > rows:
+        raise InputError(
+            "Every token needs a row of the embedding.",
+            f"a tokenizer of {model.tokenizer.vocabulary_size} tokens in {folder}, "
+            f"vocabulary_size={rows}",
+            "The folder mixes files of different models; fetch it again.",
+        )
+
+
+def _check_overrides(cls, overrides):
+    known = [*inspect.signature(cls.__init__).parameters, "dtype", "name"]
+    known = [name for name in known if name not in ("self", "kwargs")]
+    for name in overrides:
+        if name not in known:
+            raise unknown_name("constructor argument", name, known)
+
+
+def _check_config(cls, config, folder):
+    known = inspect.signature(cls.__init__).parameters
+    unknown = sorted(set(config) - set(known))
+    if unknown:
+        raise InputError(
+            "A preset's config holds the constructor's arguments only.",
+            f"{', '.join(unknown)} in {folder}",
+            "It may come from a newer kzoo: upgrade.",
+        )
+
+
+def _download(source):
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    repository = source.removeprefix(_HUB)
+    try:
+        return snapshot_download(repository, allow_patterns=list(_HUB_FILES))
+    except (HfHubHTTPError, LocalEntryNotFoundError, ValueError) as error:
+        raise InputError(
+            "A hub source is 'hf://org/name' of a repository within reach.",
+            f"source={source!r} ({str(error).splitlines()[0]})",
+            "Check the name and the network, or pass a local folder.",
+        ) from error

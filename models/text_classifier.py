@@ -1,0 +1,298 @@
+"""The text classifier: a Transformer encoder, a pooling, a head."""
+
+import keras
+
+from kzoo.errors import InputError
+from kzoo.layers import (
+    EncoderBlock,
+    FirstTokenPooling,
+    LayerNormalization,
+    MaskedMeanPooling,
+    activations,
+    checks,
+)
+from kzoo.models import classification
+from kzoo.models.task import Task
+from kzoo.models.text_embedding import TextEmbedding
+from kzoo.training.compiling import compile_classifier
+
+POOLINGS = {"first": FirstTokenPooling, "mean": MaskedMeanPooling}
+
+
+@keras.saving.register_keras_serializable(package="kzoo")
+class TextClassifier(Task):
+    """Give each text one logit per label.
+
+    ```
+    x = blocks(embedding(token_ids))         post-LN: BERT; pre-LN: with a final norm
+    h = pooler_activation(pool(x) W_p + b_p) left out where there is no pooler
+    logits = dropout(h) W + b
+    ```
+
+    BERT is `norm_placement="post"`, segments and a tanh pooler on the first token;
+    DistilBERT the same without segments and with a ReLU pooler. The model is built
+    and compiled (AdamW, cross-entropy) when it is made, and can be compiled again.
+
+    Args:
+        vocabulary_size: V.
+        hidden_dim: D.
+        num_layers: How many encoder blocks.
+        num_heads: N, the attention heads of each block.
+        intermediate_dim: F, the inner width of the feed-forward networks.
+        max_sequence_length: The longest T.
+        label_names: The labels' names; the order is that of the logits.
+        num_segments: 2 where pairs of texts are told apart by segments, or 0.
+        norm_placement: `"post"` (BERT) or `"pre"`.
+        positions: `"learned"`, `"sinusoidal"` or `"none"`.
+        activation: Of the feed-forward networks.
+        pooling: `"first"` (the first token) or `"mean"` (over real tokens).
+        pooler_activation: Activation of the dense layer after pooling, or None for
+            no such layer.
+        dropout: Rate after the embedding and after each sublayer.
+        attention_dropout: Rate on the attention scores.
+        classifier_dropout: Rate before the last layer.
+        word_dropout: Rate at which whole tokens are zeroed.
+        ngram_sizes: Lengths of hashed token n-grams added to the embedding.
+        ngram_buckets: Rows of each n-gram table.
+        ngram_dim: Width of the n-gram tables; None for D.
+        layer_norm_epsilon: Epsilon of every norm.
+        initializer_range: Standard deviation of the kernels and tables at the start.
+        tokenizer: What makes token ids of texts; needed by `classify`.
+
+    Call arguments:
+        inputs: dict of `token_ids` (B, T) int32, `padding_mask` (B, T) bool with
+            True = real token, and optionally `segment_ids` (B, T) int32.
+        training: Whether dropout is on.
+
+    Returns:
+        logits (B, classes).
+
+    Raises:
+        InputError: If a size, rate or name is not valid, or there are fewer than two
+            labels.
+
+    Example:
+        >>> import numpy as np
+        >>> model = TextClassifier.from_preset("encoder-tiny", vocabulary_size=50)
+        >>> ids = np.array([[2, 7, 9, 3]])
+        >>> model({"token_ids": ids, "padding_mask": ids > 0}).shape == (1, 2)
+        True
+
+    Reference:
+        Devlin et al. 2018, arXiv:1810.04805, section 3; Sanh et al. 2019,
+        arXiv:1910.01108.
+    """
+
+    task = "classification"
+
+    def __init__(
+        self,
+        vocabulary_size: int,
+        hidden_dim: int,
+        num_layers: int,
+        num_heads: int,
+        intermediate_dim: int,
+        max_sequence_length: int,
+        *,
+        label_names=("0", "1"),
+        num_segments: int = 0,
+        norm_placement: str = "post",
+        positions: str = "learned",
+        activation="gelu",
+        pooling: str = "first",
+        pooler_activation=None,
+        dropout: float = 0.1,
+        attention_dropout: float = 0.1,
+        classifier_dropout: float = 0.1,
+        word_dropout: float = 0.0,
+        ngram_sizes=(),
+        ngram_buckets: int = 0,
+        ngram_dim: int | None = None,
+        layer_norm_epsilon: float = 1e-12,
+        initializer_range: float = 0.02,
+        tokenizer=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        checks.one_of(("post", "pre"), norm_placement=norm_placement)
+        checks.one_of(POOLINGS, pooling=pooling)
+        checks.rate(classifier_dropout=classifier_dropout)
+        label_names = tuple(str(name) for name in label_names)
+        if len(set(label_names)) < 2 or len(set(label_names)) < len(label_names):
+            raise InputError(
+                "A classifier tells two or more different labels apart.",
+                f"label_names={label_names}",
+                "Name every label once.",
+            )
+        self._config = {
+            "vocabulary_size": vocabulary_size,
+            "hidden_dim": hidden_dim,
+            "num_layers": num_layers,
+            "num_heads": num_heads,
+            "intermediate_dim": intermediate_dim,
+            "max_sequence_length": max_sequence_length,
+            "label_names": list(label_names),
+            "num_segments": num_segments,
+            "norm_placement": norm_placement,
+            "positions": positions,
+            "activation": activations.serialize(activations.get(activation)),
+            "pooling": pooling,
+            "pooler_activation": pooler_activation
+            and activations.serialize(activations.get(pooler_activation)),
+            "dropout": dropout,
+            "attention_dropout": attention_dropout,
+            "classifier_dropout": classifier_dropout,
+            "word_dropout": word_dropout,
+            "ngram_sizes": list(ngram_sizes),
+            "ngram_buckets": ngram_buckets,
+            "ngram_dim": ngram_dim,
+            "layer_norm_epsilon": layer_norm_epsilon,
+            "initializer_range": initializer_range,
+        }
+        self.label_names = label_names
+        self.hidden_dim = hidden_dim
+        self.num_segments = num_segments
+        self.max_sequence_length = max_sequence_length
+        self.tokenizer = tokenizer
+        dtype = self.dtype_policy
+        pre_norm = norm_placement == "pre"
+
+        def initializer():
+            return keras.initializers.TruncatedNormal(stddev=initializer_range)
+
+        # Layers
+        self.embedding = TextEmbedding(
+            vocabulary_size,
+            hidden_dim,
+            max_sequence_length,
+            positions=positions,
+            num_segments=num_segments,
+            ngram_sizes=ngram_sizes,
+            ngram_buckets=ngram_buckets,
+            ngram_dim=ngram_dim,
+            use_norm=not pre_norm,
+            layer_norm_epsilon=layer_norm_epsilon,
+            dropout=dropout,
+            word_dropout=word_dropout,
+            initializer_range=initializer_range,
+            dtype=dtype,
+            name="embedding",
+        )
+        self.blocks = [
+            EncoderBlock(
+                num_heads,
+                intermediate_dim,
+                norm_placement=norm_placement,
+                activation=activation,
+                dropout=dropout,
+                attention_dropout=attention_dropout,
+                layer_norm_epsilon=layer_norm_epsilon,
+                kernel_initializer=initializer(),
+                dtype=dtype,
+                name=f"block_{index}",
+            )
+            for index in range(num_layers)
+        ]
+        self.final_norm = None
+        if pre_norm:
+            self.final_norm = LayerNormalization(
+                epsilon=layer_norm_epsilon, dtype=dtype, name="final_norm"
+            )
+        self.pool = POOLINGS[pooling](dtype=dtype, name="pool")
+        self.pooler = None
+        if pooler_activation:
+            self.pooler = keras.layers.Dense(
+                hidden_dim,
+                activation=activations.get(pooler_activation),
+                kernel_initializer=initializer(),
+                dtype=dtype,
+                name="pooler",
+            )
+        self.classifier_dropout = keras.layers.Dropout(
+            classifier_dropout, dtype=dtype, name="classifier_dropout"
+        )
+        # Logits in float32 whatever the compute type: the loss needs the digits.
+        self.classifier = keras.layers.Dense(
+            len(label_names),
+            kernel_initializer=initializer(),
+            dtype=keras.DTypePolicy("float32") if not dtype.quantization_mode else dtype,
+            name="classifier",
+        )
+        self.build()
+        compile_classifier(self)
+        self._first_optimizer = self.optimizer
+
+    def build(self, input_shape=None):
+        """Build every layer; the sizes are those of the constructor."""
+        if self.built:
+            return
+        sequence_shape = (None, None, self.hidden_dim)
+        vector_shape = (None, self.hidden_dim)
+        self.embedding.build((None, None))
+        for block in self.blocks:
+            block.build(sequence_shape)
+        if self.final_norm:
+            self.final_norm.build(sequence_shape)
+        if self.pooler:
+            self.pooler.build(vector_shape)
+        self.classifier.build(vector_shape)
+        self.built = True
+
+    # Graph
+    def call(self, inputs, training=None):
+        """Return the logits, (B, classes)."""
+        padding_mask = inputs.get("padding_mask")
+        x = self.embedding(
+            inputs["token_ids"],
+            padding_mask=padding_mask,
+            segment_ids=inputs.get("segment_ids"),
+            training=training,
+        )  # (B, T, D)
+        for block in self.blocks:
+            x = block(x, padding_mask=padding_mask, training=training)
+        if self.final_norm:
+            x = self.final_norm(x)
+        x = self.pool(x, padding_mask=padding_mask)  # (B, D)
+        if self.pooler:
+            x = self.pooler(x)
+        x = self.classifier_dropout(x, training=training)
+        return self.classifier(x)  # (B, classes)
+
+    def compute_output_shape(self, input_shape):
+        """Return (B, classes)."""
+        return (input_shape["token_ids"][0], len(self.label_names))
+
+    def attention_scores(self, inputs) -> list:
+        """Return the attention scores of every block, each (B, N, T, T)."""
+        padding_mask = inputs.get("padding_mask")
+        x = self.embedding(
+            inputs["token_ids"],
+            padding_mask=padding_mask,
+            segment_ids=inputs.get("segment_ids"),
+        )
+        scores = []
+        for block in self.blocks:
+            scores.append(block.attention_scores(x, padding_mask=padding_mask))
+            x = block(x, padding_mask=padding_mask)
+        return scores
+
+    def classify(self, texts, *, batch_size: int = 32) -> list:
+        """Return the label and the scores of each text.
+
+        Args:
+            texts: Texts (str or UTF-8 bytes), or pairs of them; one is as good as a
+                list of one.
+            batch_size: How many texts run at once.
+
+        Returns:
+            A `Classification(label, score, scores)` for each, in the given order.
+
+        Raises:
+            InputError: If the model has no tokenizer.
+        """
+        return classification.classify(self, texts, batch_size=batch_size)
+
+    # Config
+    def get_config(self):
+        """Return the constructor's arguments, without the tokenizer."""
+        return {**super().get_config(), **self._config}

@@ -1,0 +1,173 @@
+"""From token ids to the vectors that the first encoder block reads."""
+
+import keras
+
+from kzoo.layers import (
+    LayerNormalization,
+    NgramEmbedding,
+    PositionEmbedding,
+    SegmentEmbedding,
+    SinePositionEncoding,
+    TokenEmbedding,
+    checks,
+)
+
+POSITIONS = ("learned", "sinusoidal", "none")
+
+
+@keras.saving.register_keras_serializable(package="kzoo")
+class TextEmbedding(keras.layers.Layer):
+    """Sum the embeddings of token, position, segment and n-grams.
+
+    ```
+    x = dropout(norm(token + position + segment + n-grams))
+    ```
+
+    Args:
+        vocabulary_size: V.
+        hidden_dim: D.
+        max_sequence_length: The longest T.
+        positions: `"learned"`, `"sinusoidal"` or `"none"`.
+        num_segments: Rows of the segment table; 0 for none.
+        ngram_sizes: Lengths of hashed n-grams; empty for none.
+        ngram_buckets: Rows of each n-gram table.
+        ngram_dim: Width of the n-gram tables; None for D.
+        use_norm: Whether the sum is normalised (post-LN models).
+        layer_norm_epsilon: Epsilon of that norm.
+        dropout: Rate on the result, while training.
+        word_dropout: Rate at which a whole token's vector is zeroed, while training.
+        initializer_range: Standard deviation of the tables at the start.
+
+    Call arguments:
+        token_ids: (B, T) int32.
+        padding_mask: (B, T) bool, True = real token, or None.
+        segment_ids: (B, T) int32, or None for all zero.
+        training: Whether dropout is on.
+
+    Returns:
+        (B, T, D).
+    """
+
+    def __init__(
+        self,
+        vocabulary_size: int,
+        hidden_dim: int,
+        max_sequence_length: int,
+        *,
+        positions: str = "learned",
+        num_segments: int = 0,
+        ngram_sizes=(),
+        ngram_buckets: int = 0,
+        ngram_dim: int | None = None,
+        use_norm: bool = True,
+        layer_norm_epsilon: float = 1e-12,
+        dropout: float = 0.0,
+        word_dropout: float = 0.0,
+        initializer_range: float = 0.02,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        checks.one_of(POSITIONS, positions=positions)
+        checks.rate(dropout=dropout, word_dropout=word_dropout)
+        self._config = {
+            "vocabulary_size": vocabulary_size,
+            "hidden_dim": hidden_dim,
+            "max_sequence_length": max_sequence_length,
+            "positions": positions,
+            "num_segments": num_segments,
+            "ngram_sizes": tuple(ngram_sizes),
+            "ngram_buckets": ngram_buckets,
+            "ngram_dim": ngram_dim,
+            "use_norm": use_norm,
+            "layer_norm_epsilon": layer_norm_epsilon,
+            "dropout": dropout,
+            "word_dropout": word_dropout,
+            "initializer_range": initializer_range,
+        }
+        self.hidden_dim = hidden_dim
+        dtype = self.dtype_policy
+
+        def initializer():
+            return keras.initializers.TruncatedNormal(stddev=initializer_range)
+
+        self.token = TokenEmbedding(
+            vocabulary_size,
+            hidden_dim,
+            embeddings_initializer=initializer(),
+            dtype=dtype,
+            name="token",
+        )
+        self.position = None
+        if positions == "learned":
+            self.position = PositionEmbedding(
+                max_sequence_length,
+                embeddings_initializer=initializer(),
+                dtype=dtype,
+                name="position",
+            )
+        elif positions == "sinusoidal":
+            self.position = SinePositionEncoding(
+                max_sequence_length, dtype=dtype, name="position"
+            )
+        self.segment = num_segments and SegmentEmbedding(
+            num_segments,
+            hidden_dim,
+            embeddings_initializer=initializer(),
+            dtype=dtype,
+            name="segment",
+        )
+        self.ngrams = ngram_sizes and NgramEmbedding(
+            ngram_sizes,
+            num_buckets=ngram_buckets,
+            hidden_dim=hidden_dim,
+            ngram_dim=ngram_dim,
+            embeddings_initializer=initializer(),
+            dtype=dtype,
+            name="ngrams",
+        )
+        self.norm = use_norm and LayerNormalization(
+            epsilon=layer_norm_epsilon, dtype=dtype, name="norm"
+        )
+        self.output_dropout = keras.layers.Dropout(dropout, dtype=dtype)
+        self.word_dropout = keras.layers.Dropout(
+            # One draw per token: a whole vector goes, or stays at its size.
+            word_dropout,
+            noise_shape=(None, None, 1),
+            dtype=dtype,
+            name="word_dropout",
+        )
+
+    def build(self, token_ids_shape):
+        """Build every table, and the norm."""
+        ids_shape = tuple(token_ids_shape)
+        output_shape = (*ids_shape, self.hidden_dim)
+        self.token.build(ids_shape)
+        for layer in (self.position, self.segment, self.norm):
+            if layer:
+                layer.build(output_shape)
+        if self.ngrams:
+            self.ngrams.build(ids_shape)
+
+    def call(self, token_ids, padding_mask=None, segment_ids=None, training=None):
+        """Return the embedded tokens, (B, T, D)."""
+        x = self.token(token_ids)
+        if self.ngrams:
+            x = x + self.ngrams(token_ids, padding_mask=padding_mask)
+        x = self.word_dropout(x, training=training)
+        if self.segment:
+            x = x + self.segment(x, segment_ids=segment_ids)
+        if self.position:
+            x = x + self.position(x)
+        if self.norm:
+            x = self.norm(x)
+        return self.output_dropout(x, training=training)
+
+    def compute_output_shape(
+        self, token_ids_shape, padding_mask_shape=None, segment_ids_shape=None
+    ):
+        """Return (B, T, D)."""
+        return (*token_ids_shape, self.hidden_dim)
+
+    def get_config(self):
+        """Return the constructor's arguments."""
+        return {**super().get_config(), **self._config}

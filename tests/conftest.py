@@ -1,0 +1,45 @@
+"""What every test shares: the backend, the data folder, the marks."""
+
+import os
+import pathlib
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+import torch  # noqa: F401  before tensorflow: the other order clashes in OpenMP
+import pytest
+
+import keras
+
+SHARED_DATA = pathlib.Path(__file__).parents[2] / "shared" / "data"
+
+
+def pytest_collection_modifyitems(config, items):
+    """Skip what does not belong to this backend's pass."""
+    backend = keras.backend.backend()
+    reason = "runs in the TensorFlow pass"
+    for item in items:
+        for mark in ("tensorflow_only", "backend_free"):
+            if item.get_closest_marker(mark) and backend != "tensorflow":
+                item.add_marker(pytest.mark.skip(reason=reason))
+        if item.get_closest_marker("slow") and not config.getoption("-m"):
+            item.add_marker(pytest.mark.skip(reason="slow: make test-slow"))
+
+
+@pytest.fixture(autouse=True)
+def _fresh_state():
+    """Give every test the same seeds, float32 and no leftover graph state."""
+    keras.utils.set_random_seed(1)
+    yield
+    keras.config.set_dtype_policy("float32")
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> pathlib.Path:
+    """Return the folder of real data, or skip where it is absent."""
+    folder = pathlib.Path(os.environ.get("KZOO_DATA", SHARED_DATA))
+    if not folder.is_dir():
+        pytest.skip(f"real data is absent: no folder {folder} (KZOO_DATA names it)")
+    return folder

@@ -1,0 +1,179 @@
+"""One case for every public layer: how to make it, and what to call it with.
+
+A new layer is added here, and with that it is under every test of
+test_layer_contract.py. The sizes are pairwise different primes or products of two,
+so that no transposed axis passes.
+"""
+
+import dataclasses
+from collections.abc import Callable
+
+import keras
+import numpy as np
+
+from kzoo import layers
+from support.arrays import array
+
+B, T, S, N, H = 2, 7, 11, 3, 5
+D, F, V = N * H, 13, 29
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """A layer, its arguments, and the tensors it is called with.
+
+    Attributes:
+        layer: The class.
+        inputs: Name to (shape without batch, kind) of each tensor; None stands for
+            the length, kind is `float`, `mask` or `ids`.
+        config: Arguments of the constructor, away from its defaults; a function
+            is called for its value each time.
+        output: Shape of the output without batch, None for the length.
+    """
+
+    layer: Callable
+    inputs: dict
+    config: dict
+    output: tuple
+
+    def make(self, **kwargs):
+        """Return a new layer."""
+        config = {
+            name: value() if callable(value) else value
+            for name, value in self.config.items()
+        }
+        return self.layer(**config, **kwargs)
+
+    def given_parts(self, layer):
+        """Return the parts that were passed to the constructor, ready-made."""
+        names = {name for name, value in self.config.items() if callable(value)}
+        return [getattr(layer, name) for name in names & {"sublayer", "norm"}]
+
+    def arrays(self, batch=B, length=T, seed=0):
+        """Return the call's arguments as NumPy arrays."""
+        return {
+            name: _array(kind, (batch, *(d or length for d in shape)), seed)
+            for name, (shape, kind) in self.inputs.items()
+        }
+
+    def symbols(self):
+        """Return the call's arguments as symbolic inputs of unknown length."""
+        dtypes = {"float": "float32", "mask": "bool", "ids": "int32"}
+        return {
+            name: keras.Input(shape, dtype=dtypes[kind], name=name)
+            for name, (shape, kind) in self.inputs.items()
+        }
+
+    def model(self, **kwargs):
+        """Return a functional model of the layer, of unknown batch and length."""
+        symbols = self.symbols()
+        layer = self.make(**kwargs)
+        return keras.Model(symbols, layer(**symbols)), layer
+
+
+def _array(kind, shape, seed):
+    if kind == "float":
+        return array(*shape, seed=seed)
+    if kind == "ids":
+        return np.random.default_rng([seed, *shape]).integers(0, 2, shape, "int32")
+    # Row r has r padded tokens at its end, row 0 none.
+    lengths = np.maximum(shape[1] - np.arange(shape[0]), 1)
+    return np.arange(shape[1]) < lengths[:, None]
+
+
+SEQUENCE = {"inputs": ((None, D), "float")}
+PADDED = {**SEQUENCE, "padding_mask": ((None,), "mask")}
+IDS = {"token_ids": ((None,), "ids")}
+
+CASES = {
+    "LayerNormalization": Case(
+        layers.LayerNormalization, SEQUENCE, {"epsilon": 1e-12}, (None, D)
+    ),
+    "MultiHeadAttention": Case(
+        layers.MultiHeadAttention,
+        {"query": ((None, D), "float"), "padding_mask": ((None,), "mask")},
+        {"num_heads": N, "key_dim": 2, "use_bias": False, "dropout": 0.3},
+        (None, D),
+    ),
+    "MultiHeadAttention (cross)": Case(
+        layers.MultiHeadAttention,
+        {
+            "query": ((None, D), "float"),
+            "value": ((S, 17), "float"),
+            "padding_mask": ((S,), "mask"),
+        },
+        {"num_heads": N, "fused": False, "output_initializer": "he_normal"},
+        (None, D),
+    ),
+    "FeedForward": Case(
+        layers.FeedForward,
+        SEQUENCE,
+        {"intermediate_dim": F, "activation": "gelu_tanh", "use_bias": False},
+        (None, D),
+    ),
+    "ResidualSublayer": Case(
+        layers.ResidualSublayer,
+        PADDED,
+        {
+            "sublayer": lambda: layers.MultiHeadAttention(N, fused=False, name="f"),
+            "norm": lambda: layers.LayerNormalization(epsilon=1e-3, name="n"),
+            "norm_placement": "post",
+            "dropout": 0.3,
+        },
+        (None, D),
+    ),
+    "ResidualSublayer (dense)": Case(
+        layers.ResidualSublayer,
+        SEQUENCE,
+        {
+            "sublayer": lambda: keras.Sequential([keras.layers.Dense(D, name="d")]),
+            "norm_placement": "none",
+        },
+        (None, D),
+    ),
+    "EncoderBlock": Case(
+        layers.EncoderBlock,
+        PADDED,
+        {
+            "num_heads": N,
+            "intermediate_dim": F,
+            "norm_placement": "post",
+            "dropout": 0.2,
+            "attention_dropout": 0.3,
+            "kernel_initializer": lambda: keras.initializers.RandomNormal(stddev=0.3),
+        },
+        (None, D),
+    ),
+    "TokenEmbedding": Case(
+        layers.TokenEmbedding,
+        IDS,
+        {"vocabulary_size": V, "hidden_dim": D, "scale": 3.0},
+        (None, D),
+    ),
+    "SegmentEmbedding": Case(
+        layers.SegmentEmbedding,
+        {**SEQUENCE, "segment_ids": ((None,), "ids")},
+        {"num_segments": 2, "hidden_dim": D},
+        (None, D),
+    ),
+    "PositionEmbedding": Case(
+        layers.PositionEmbedding,
+        {**SEQUENCE, "positions": ((None,), "ids")},
+        {"max_sequence_length": 31},
+        (None, D),
+    ),
+    "SinePositionEncoding": Case(
+        layers.SinePositionEncoding,
+        {"inputs": ((None, 2 * D), "float"), "positions": ((None,), "ids")},
+        {"max_sequence_length": 31, "max_wavelength": 1e3},
+        (None, 2 * D),
+    ),
+    "NgramEmbedding": Case(
+        layers.NgramEmbedding,
+        {**IDS, "padding_mask": ((None,), "mask")},
+        {"sizes": (2, 3), "num_buckets": 37, "hidden_dim": D, "ngram_dim": 5},
+        (None, D),
+    ),
+    "MaskedMeanPooling": Case(layers.MaskedMeanPooling, PADDED, {}, (D,)),
+    "FirstTokenPooling": Case(layers.FirstTokenPooling, PADDED, {}, (D,)),
+}

@@ -1,0 +1,86 @@
+import keras
+import numpy as np
+import pytest
+import torch
+from support import references, torch_twins
+from support.arrays import array, assert_close, randomise, weight
+from support.gradients import gradients
+from support.layer_cases import B, D, F, T
+
+from kzoo.errors import InputError
+from kzoo.layers import FeedForward
+
+ACTIVATIONS = {
+    "gelu": references.gelu,
+    "gelu_tanh": references.gelu_tanh,
+    "relu": lambda x: np.maximum(x, 0),
+    None: lambda x: x,
+}
+
+
+def made(**kwargs):
+    layer = FeedForward(F, **kwargs)
+    layer.build((None, None, D))
+    return randomise(layer)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("use_bias", [True, False])
+def test_against_numpy(activation, use_bias):
+    layer, x = made(activation=activation, use_bias=use_bias), array(B, T, D)
+    inner = x @ weight(layer, "inner/kernel")
+    inner = inner + (weight(layer, "inner/bias") if use_bias else 0)
+    expected = ACTIVATIONS[activation](inner) @ weight(layer, "outer/kernel")
+    expected = expected + (weight(layer, "outer/bias") if use_bias else 0)
+    assert_close(layer(x), expected)
+
+
+def test_against_two_dense_layers_of_keras():
+    layer, x = made(activation="tanh"), array(B, T, D)
+    twin = keras.Sequential(
+        [keras.layers.Dense(F, activation="tanh"), keras.layers.Dense(D)]
+    )
+    twin.build((None, None, D))
+    twin.set_weights(layer.get_weights())
+    assert_close(layer(x), twin(x), 1e-6)
+
+
+@pytest.mark.parametrize(("name", "form"), [("gelu", "none"), ("gelu_tanh", "tanh")])
+def test_against_torch_with_gradients(name, form):
+    layer, x, upstream = made(activation=name), array(B, T, D), array(B, T, D, seed=9)
+    inner, outer = torch.nn.Linear(D, F).double(), torch.nn.Linear(F, D).double()
+    torch_twins.linear(inner, layer, "inner")
+    torch_twins.linear(outer, layer, "outer")
+    theirs = torch_twins.double(x)
+    output = outer(torch.nn.functional.gelu(inner(theirs), approximate=form))
+    (output * torch.tensor(upstream)).sum().backward()
+    assert_close(layer(x), output.detach().numpy())
+    by_input, by_weights = gradients(layer, x, upstream)
+    assert_close(by_input, theirs.grad.numpy(), 1e-4)
+    assert_close(by_weights[0], inner.weight.grad.numpy().T, 1e-4)
+    assert_close(by_weights[3], outer.bias.grad.numpy(), 1e-4)
+
+
+def test_each_initializer_serves_its_layer():
+    layer = FeedForward(F, kernel_initializer="zeros", output_initializer="ones")
+    layer.build((None, D))
+    assert not weight(layer, "inner/kernel").any()
+    assert (weight(layer, "outer/kernel") == 1).all()
+
+
+def test_one_initializer_draws_anew_for_each_kernel():
+    layer = FeedForward(D, kernel_initializer=keras.initializers.RandomNormal())
+    layer.build((None, D))
+    assert not np.array_equal(
+        weight(layer, "inner/kernel"), weight(layer, "outer/kernel")
+    )
+
+
+def test_the_inner_width_is_positive():
+    with pytest.raises(InputError, match="1 or more.*intermediate_dim=0"):
+        FeedForward(0)
+
+
+def test_an_unknown_activation_is_named():
+    with pytest.raises(InputError, match="known name.*activation='gellu'.*gelu_tanh"):
+        FeedForward(F, activation="gellu")
