@@ -12,7 +12,7 @@ Data = Annotated[
     typer.Option(
         "--data",
         metavar="SPEC",
-        help="demo:reviews, tfds:NAME[/config], tfds:FOLDER, a .csv, .tsv or .jsonl "
+        help="demo:reviews, tfds:NAME, tfds:NAME/CONFIG, tfds:FOLDER, a .csv, .tsv or .jsonl "
         "file (.gz too), or a folder with one such file for each split.",
         rich_help_panel=_PANEL,
     ),

@@ -29,6 +29,7 @@ def convert(subject: Subject, signature: Signature):
 
     around = functools.partial(onnx_kernels, subject.model)
     function = traced(subject, signature, around)
+    _forget_eager_tables()
     with _complaints() as complaints:
         model, _ = tf2onnx.convert.from_function(
             function,
@@ -46,6 +47,18 @@ def convert(subject: Subject, signature: Signature):
         model.opset_import.remove(opset)
     onnx.checker.check_model(model)
     return model
+
+
+def _forget_eager_tables():
+    """Remove what lookup tables made outside a graph left in the default graph.
+
+    It is None, which every graph traced later inherits and warns of.
+    """
+    import tensorflow as tf
+
+    key = tf.compat.v1.GraphKeys.TABLE_INITIALIZERS
+    collection = tf.compat.v1.get_collection_ref(key)
+    collection[:] = [item for item in collection if item is not None]
 
 
 def _check_operators(model, complaints):

@@ -18,8 +18,13 @@ def float16(model):
     float32 all the same: that is ONNX's default for it.
     """
     from onnxruntime.transformers.float16 import convert_float_to_float16
+    from onnxruntime.transformers.onnx_model import OnnxModel
 
-    return convert_float_to_float16(model, keep_io_types=True)
+    model = convert_float_to_float16(model, keep_io_types=True)
+    # The converter puts casts behind the nodes that read them.
+    ordered = OnnxModel(model)
+    ordered.topological_sort(is_deterministic=True)
+    return ordered.model
 
 
 def int8(model):

@@ -5,6 +5,8 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
+from kzoo.data import token_batches_of
+
 
 class Classification(NamedTuple):
     """What a classifier says of a text.
@@ -58,49 +60,20 @@ def predict_logits(model, texts, *, batch_size: int = 32, progress=None) -> np.n
         float32 (texts, classes).
     """
     texts = list(texts)
-    logits = np.zeros((len(texts), len(model.label_names)), "float32")
-    encoded = model.require_tokenizer().encode_batch(texts, model.max_sequence_length)
-    order = np.argsort([-len(ids) for ids in encoded.ids], kind="stable")
-    for start in range(0, len(order), batch_size):
-        chosen = order[start : start + batch_size]
-        batch = pad_batch(
-            [encoded.ids[i] for i in chosen],
-            [encoded.segment_ids[i] for i in chosen] if model.num_segments else None,
-            pad_id=model.tokenizer.pad_id,
-            max_length=model.max_sequence_length,
-        )
-        logits[chosen] = keras.ops.convert_to_numpy(model.predict_on_batch(batch))
+    if not texts:
+        return np.zeros((0, len(model.label_names)), "float32")
+    batches = token_batches_of(
+        texts,
+        model.require_tokenizer(),
+        batch_size=batch_size,
+        shuffle=False,
+        max_length=model.max_sequence_length,
+        length_multiple=16,
+    )
+    logits = []
+    for step in range(len(batches)):
+        (inputs,) = batches.batch(0, step)
+        logits.append(keras.ops.convert_to_numpy(model.predict_on_batch(inputs)))
         if progress:
-            progress(start + len(chosen), len(order))
-    return logits
-
-
-def pad_batch(
-    ids, segment_ids=None, *, pad_id=0, max_length=None, multiple=16
-) -> dict[str, np.ndarray]:
-    """Return rows of ids as one padded batch, (B, T).
-
-    Args:
-        ids: Rows of ids.
-        segment_ids: Rows of segment ids, or None.
-        pad_id: The id that fills up.
-        max_length: The longest T.
-        multiple: T is a multiple of it, unless `max_length` is shorter.
-
-    Returns:
-        `token_ids`, `padding_mask` and, if given, `segment_ids`.
-    """
-    longest = max((len(row) for row in ids), default=1)
-    length = -(-longest // multiple) * multiple
-    length = min(length, max_length) if max_length else length
-    token_ids = np.full((len(ids), length), pad_id, "int32")
-    padding_mask = np.zeros((len(ids), length), "bool")
-    batch = {"token_ids": token_ids, "padding_mask": padding_mask}
-    if segment_ids is not None:
-        batch["segment_ids"] = np.zeros((len(ids), length), "int32")
-    for row, values in enumerate(ids):
-        token_ids[row, : len(values)] = values
-        padding_mask[row, : len(values)] = True
-        if segment_ids is not None:
-            batch["segment_ids"][row, : len(values)] = segment_ids[row]
-    return batch
+            progress(min((step + 1) * batch_size, len(texts)), len(texts))
+    return np.concatenate(logits)[batches.order.inverse]

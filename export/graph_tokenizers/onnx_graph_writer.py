@@ -91,10 +91,23 @@ class OnnxGraphWriter:
         """Return a constant int64 list, as shapes and axes are."""
         return self.constant(list(axes), "int64")
 
-    def gather(self, table, indices, axis: int = 0) -> str:
-        """Return `table[indices]`; the table is an array or a name."""
-        name = self.constant(table) if isinstance(table, np.ndarray) else table
-        return self.op("Gather", name, indices, axis=axis)
+    def gather(self, table, indices: str) -> str:
+        """Return `table[indices]`.
+
+        Args:
+            table: An array or a name.
+            indices: A name; `(N,)` where the table is an array of one dimension.
+
+        Returns:
+            The name of the result.
+        """
+        if not isinstance(table, np.ndarray):
+            return self.op("Gather", table, indices, axis=0)
+        name = self.constant(table)
+        if table.ndim > 1:
+            return self.op("Gather", name, indices, axis=0)
+        # The same thing, and several times faster in ONNX Runtime.
+        return self.op("GatherElements", name, indices, axis=0)
 
     def shifted(self, values: str, by: int) -> str:
         """Return where each place has the value `by` places further; 0 beyond.

@@ -44,12 +44,12 @@ _MEMBERS = ((False, False), (False, True), (True, False), (True, True))
 # The clause that decides comes second ("but") or first ("although").
 _LAST_DECIDES = (
     "{0}, but {1}.", "{0}. But {1}.", "{0}, and yet {1}.", "{0}. Still, {1}.",
-    "Although {0}, {1}.", "Even if {0}, {1}.",
+    "Although {0}, {1}.",
 )  # fmt: skip
-_FIRST_DECIDES = ("{0}, although {1}.", "{0}, even if {1}.", "{0}, though {1}.")
+_FIRST_DECIDES = ("{0}, though {1}.", "{0}, even though {1}.")
 # The same for clauses that are no sentence and cannot follow "although".
 _LAST_DECIDES_APART = ("{0}. But {1}.", "{0}. Still, {1}.")
-_FIRST_DECIDES_APART = ("{0}. True, {1}.", "{0}. Granted, {1}.")
+_FIRST_DECIDES_APART = ("{0}. Granted, {1}.",)
 _BOTH_AGREE = ("{0}, and {1}.", "{0}. Also, {1}.", "{0}. In short, {1}.")
 _ALONE = ("I must say: {0}.", "All in all, {0}.", "{0}.")
 _SETTINGS = (
@@ -116,7 +116,7 @@ def _write(draw: random.Random, turn: bool, swap: bool) -> tuple[str, int]:
         positive = good != (turn and not plain)
     else:
         negated = [draw.random() < 0.3 for _ in clauses]
-        last = draw.random() < 0.7
+        last = draw.random() < 0.5
         if any(clause.apart for clause in clauses):
             patterns = _LAST_DECIDES_APART if last else _FIRST_DECIDES_APART
         else:

@@ -86,7 +86,7 @@ def tokenize(
         The rows.
     """
     rows, segments, truncated = [], [], 0
-    paired = bool(len(texts)) and isinstance(texts[0], tuple)
+    paired = any(isinstance(text, tuple) for text in texts)
     for start in range(0, len(texts), _CHUNK):
         chunk = list(texts[start : start + _CHUNK])
         # One token more than allowed tells a text that is cut from one that fits.

@@ -106,6 +106,8 @@ def attention_scores(query, key, mask, scale: float):
     scores = ops.cast(scores, "float32")
     if mask is not None:
         scores = ops.where(mask, scores, ops.cast(MASKED_SCORE, "float32"))
+    if scores.shape[-1] == 1:  # all weight on the one key; Keras's softmax warns
+        return ops.ones_like(scores, dtype=dtype)
     return ops.cast(ops.softmax(scores, axis=-1), dtype)
 
 

@@ -2,6 +2,7 @@
 
 from kzoo.training.best_preset import BestPreset
 from kzoo.training.compiling import compile_classifier
+from kzoo.training.finite_loss import RequireFiniteLoss
 from kzoo.training.history_log import HistoryLog, read_history
 from kzoo.training.interruption import InterruptBetweenSteps
 from kzoo.training.losses import SmoothedSparseCrossentropy
@@ -18,6 +19,7 @@ __all__ = [
     "HistoryLog",
     "InterruptBetweenSteps",
     "Progress",
+    "RequireFiniteLoss",
     "SmoothedSparseCrossentropy",
     "StopAtStep",
     "TensorBoardLog",

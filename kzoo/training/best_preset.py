@@ -25,6 +25,7 @@ class BestPreset(keras.callbacks.Callback):
     Attributes:
         best: The best value so far, or None.
         best_epoch: Its epoch, from 1, or None while nothing is saved.
+        best_logs: All that the epoch ended with.
 
     Raises:
         InputError: If the mode is unknown, or an epoch has no such value.
@@ -53,6 +54,7 @@ class BestPreset(keras.callbacks.Callback):
         self.mode = mode
         self.best: float | None = None
         self.best_epoch: int | None = None
+        self.best_logs: dict[str, float] = {}
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Save if this epoch is the best."""
@@ -63,6 +65,7 @@ class BestPreset(keras.callbacks.Callback):
             self.best = value
         self.save()
         self.best_epoch = epoch + 1
+        self.best_logs = {name: float(v) for name, v in (logs or {}).items()}
 
     def _value(self, logs: dict) -> float | None:
         if self.monitor is None:

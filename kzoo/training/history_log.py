@@ -43,6 +43,7 @@ class HistoryLog(keras.callbacks.Callback):
             )
         self.folder = pathlib.Path(folder)
         self.every_steps = every_steps
+        self.epochs = 0
         self.steps = 0
         self._epoch = 0
         self._columns: list[str] | None = None
@@ -72,6 +73,7 @@ class HistoryLog(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Write the epoch to both files."""
+        self.epochs += 1
         row = {"epoch": epoch + 1, "step": self.steps, **_finite(logs)}
         line = json.dumps({"kind": "epoch", **row}) + "\n"
         self._append("history.jsonl", line)

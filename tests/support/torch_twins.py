@@ -1,6 +1,7 @@
 """Torch's modules with a kzoo layer's weights, in float64."""
 
 import torch
+
 from support.arrays import weight
 
 
@@ -21,20 +22,19 @@ def norm(module, layer, name):
 def attention(module, layer, prefix=""):
     """Copy an attention's weights into `torch.nn.MultiheadAttention`."""
     linear(module.out_proj, layer, f"{prefix}output_projection")
-    names = ("query", "key", "value")
+    fused = any("query_key_value" in v.path for v in layer.weights)
+    names = ["query_key_value"] if fused else ["query", "key", "value"]
+    kernels, biases = (
+        [torch.tensor(weight(layer, f"{prefix}{name}/{kind}").T) for name in names]
+        for kind in ("kernel", "bias")
+    )
     with torch.no_grad():
-        if layer_is_fused := any("query_key_value" in v.path for v in layer.weights):
-            biases = [weight(layer, f"{prefix}query_key_value/bias")]
-        else:
-            biases = [weight(layer, f"{prefix}{name}/bias") for name in names]
-        module.in_proj_bias.copy_(torch.cat([torch.tensor(b) for b in biases]))
-        if layer_is_fused:
-            kernel = weight(layer, f"{prefix}query_key_value/kernel")
-            module.in_proj_weight.copy_(torch.tensor(kernel.T))
-        else:
-            for name in names:
-                kernel = torch.tensor(weight(layer, f"{prefix}{name}/kernel").T)
-                getattr(module, f"{name[0]}_proj_weight").copy_(kernel)
+        module.in_proj_bias.copy_(torch.cat(biases))
+        if module.in_proj_weight is not None:  # query, key and value are as wide
+            module.in_proj_weight.copy_(torch.cat(kernels))
+            return
+        for name, kernel in zip(names, kernels, strict=True):
+            getattr(module, f"{name[0]}_proj_weight").copy_(kernel)
 
 
 def forbidden(mask, num_heads):

@@ -12,9 +12,9 @@ from support.masks import CROSS_MASKS, SELF_MASKS
 
 from kzoo.layers import MultiHeadAttention
 
-# Where a query sees nothing, torch gives NaN and kzoo the mean.
-TORCH_SELF = {n: m for n, m in SELF_MASKS.items() if m[1].any(-1).all()}
-TORCH_CROSS = {n: m for n, m in CROSS_MASKS.items() if m[1].any(-1).all()}
+# Where a query sees nothing, torch gives NaN, Keras something, kzoo the mean.
+SEEING_SELF = {n: m for n, m in SELF_MASKS.items() if m[1].any(-1).all()}
+SEEING_CROSS = {n: m for n, m in CROSS_MASKS.items() if m[1].any(-1).all()}
 
 
 def made(x, *others, **kwargs):
@@ -23,7 +23,7 @@ def made(x, *others, **kwargs):
     return randomise(layer)
 
 
-@pytest.mark.parametrize("masks", TORCH_SELF.values(), ids=TORCH_SELF)
+@pytest.mark.parametrize("masks", SEEING_SELF.values(), ids=SEEING_SELF)
 def test_fused_against_torch_with_gradients(masks):
     kwargs, whole = masks
     x, upstream = array(B, T, D), array(B, T, D, seed=9)
@@ -47,7 +47,7 @@ def test_fused_against_torch_with_gradients(masks):
     assert_close(kernel, twin.in_proj_weight.grad.numpy().T, 1e-4)
 
 
-@pytest.mark.parametrize("masks", TORCH_CROSS.values(), ids=TORCH_CROSS)
+@pytest.mark.parametrize("masks", SEEING_CROSS.values(), ids=SEEING_CROSS)
 def test_cross_against_torch(masks):
     kwargs, whole = masks
     query, value, key = array(B, T, D), array(B, S, 17), array(B, S, 19)
@@ -79,7 +79,7 @@ def test_torchs_padding_mask_is_the_other_way_round():
     assert_close(layer(x, padding_mask=mask), output.detach().numpy())
 
 
-@pytest.mark.parametrize("masks", SELF_MASKS.values(), ids=SELF_MASKS)
+@pytest.mark.parametrize("masks", SEEING_SELF.values(), ids=SEEING_SELF)
 def test_fused_against_keras(masks):
     kwargs, whole = masks
     x = array(B, T, D)
@@ -100,13 +100,22 @@ def test_fused_against_keras(masks):
     assert_close(found_scores, scores, 1e-6)
 
 
-def test_nothing_to_see_is_never_nan():
+def test_nothing_to_see_gives_the_mean_of_the_values_and_no_nan():
     x = array(B, T, D)
     mask = np.zeros((B, T), bool)
     layer = made(x)
-    output = to_numpy(layer(x, padding_mask=mask))
-    assert np.isfinite(output).all()
-    mean = to_numpy(layer(x, attention_mask=np.ones((B, T, T), bool)))
-    assert output.shape == mean.shape
+    output, scores = layer(x, padding_mask=mask, return_attention_scores=True)
+    assert_close(scores, np.full((B, N, T, T), 1 / T), 1e-6)
+    assert np.isfinite(to_numpy(output)).all()
     by_input, by_weights = gradients(layer, x, np.ones_like(x), padding_mask=mask)
     assert all(np.isfinite(g).all() for g in [by_input, *by_weights])
+
+
+def test_a_sequence_of_one_attends_to_itself():
+    x = array(B, 1, D)
+    layer = made(x)
+    for kwargs in ({}, {"use_causal_mask": True}):
+        output, scores = layer(x, return_attention_scores=True, **kwargs)
+        assert np.all(to_numpy(scores) == 1)
+        value = to_numpy(layer.query_key_value(x))[..., 2 * D :]
+        assert_close(output, layer.output_projection(value), 1e-6)

@@ -87,7 +87,7 @@ def test_real_tokens_do_not_see_padding():
     padded = np.concatenate([x, array(1, 5, D, seed=3, scale=30)], axis=1)
     mask = np.arange(T + 5)[None] < T
     output = to_numpy(block(padded, padding_mask=mask))
-    assert_close(output[:, :T], block(x), 1e-6)
+    assert_close(output[:, :T], block(x), 5e-6)
 
 
 def test_dropout_only_while_training():

@@ -1,0 +1,151 @@
+"""One `fit` with the callbacks of a run folder, and what came of it."""
+
+import dataclasses
+import pathlib
+from typing import Any
+
+from kzoo.cli.console import Console
+
+
+@dataclasses.dataclass
+class Outcome:
+    """How a training ended.
+
+    Args:
+        epochs: Epochs that were finished.
+        steps: Steps that were taken.
+        best_epoch: The epoch whose weights the run folder holds, from 1; None if it
+            holds those of the last step.
+        best: The monitored value of it.
+        metrics: The logs of that epoch.
+        interrupted: What to tell the user who interrupted it, or "".
+        lost: What to tell of a loss that was no number, or "".
+    """
+
+    epochs: int
+    steps: int
+    best_epoch: int | None
+    best: float | None
+    metrics: dict[str, float]
+    interrupted: str = ""
+    lost: str = ""
+
+    def to_record(self) -> dict[str, Any]:
+        """Return it as the run's record holds it."""
+        return {
+            "epochs_done": self.epochs,
+            "steps_done": self.steps,
+            "best_epoch": self.best_epoch,
+            "best": self.best,
+            "metrics": self.metrics,
+            "interrupted": bool(self.interrupted),
+            "diverged": bool(self.lost),
+        }
+
+
+def fit(
+    model,
+    train,
+    validation,
+    out: pathlib.Path,
+    settings: dict[str, Any],
+    console: Console,
+) -> Outcome:
+    """Train a compiled model; the run folder holds its best weights from then on.
+
+    Args:
+        model: The model.
+        train: Batches, of `kzoo.data.batches`.
+        validation: Batches, or None.
+        out: The run folder.
+        settings: `epochs`, `total_steps`, `batch_size`, `monitor`, ...
+        console: Where progress is shown.
+
+    Returns:
+        The outcome. Neither ctrl-C nor a lost loss raises here.
+    """
+    import keras
+
+    from kzoo.data import SetEpoch
+    from kzoo.models import preset_folder
+    from kzoo.training import (
+        BestPreset,
+        HistoryLog,
+        InterruptBetweenSteps,
+        Progress,
+        RequireFiniteLoss,
+        StopAtStep,
+        TensorBoardLog,
+        ThroughputLog,
+    )
+
+    def save():
+        if (out / preset_folder.CONFIG).exists():
+            preset_folder.save_weights(model, out)
+        else:
+            model.save_to_preset(out)
+
+    batch_size = settings["batch_size"]
+    monitor = settings["monitor"] if validation is not None else None
+    interruption = InterruptBetweenSteps(
+        lambda: console.say("\nStopping after this step; ctrl-C again stops at once.")
+    )
+    keeper = BestPreset(save, monitor)
+    history = HistoryLog(out, every_steps=settings["log_steps"])
+    seen = len(train.batches.order.lengths)
+    callbacks = [
+        SetEpoch(train),
+        RequireFiniteLoss(),
+        StopAtStep(settings["total_steps"]),
+        ThroughputLog(batch_size, seen),
+        interruption,
+    ]
+    if settings["ema"]:
+        # Before whatever saves: at the end of an epoch it puts the average in place.
+        callbacks.append(keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
+    callbacks += [keeper, history]
+    if settings.get("early_stopping") and monitor:
+        stop = keras.callbacks.EarlyStopping(
+            monitor, mode=keeper.mode, patience=settings["early_stopping"]
+        )
+        callbacks.append(stop)
+    closing = []
+    if settings["tensorboard"]:
+        closing.append(TensorBoardLog(out / "tensorboard"))
+    if not console.as_json:
+        closing.append(Progress(batch_size, settings["total_steps"]))
+    interrupted = lost = ""
+    try:
+        with interruption:
+            model.fit(
+                train,
+                epochs=settings["epochs"],
+                validation_data=validation,
+                callbacks=[*callbacks, *closing],
+                verbose=0,
+            )
+    except KeyboardInterrupt:
+        interrupted = _keep_after_interruption(keeper, save, out)
+    except FloatingPointError as error:
+        kept = f" {out} holds the weights of epoch {keeper.best_epoch}."
+        lost = f"{error}{kept if keeper.best_epoch else ''}"
+    finally:
+        for callback in closing:
+            callback.close()
+    return Outcome(
+        epochs=history.epochs,
+        steps=history.steps,
+        best_epoch=keeper.best_epoch,
+        best=keeper.best,
+        metrics=keeper.best_logs,
+        interrupted=interrupted,
+        lost=lost,
+    )
+
+
+def _keep_after_interruption(keeper, save, out) -> str:
+    """Make sure that the run folder opens, and return what it holds."""
+    if keeper.best_epoch is not None:
+        return f"Interrupted. {out} holds the weights of epoch {keeper.best_epoch}."
+    save()
+    return f"Interrupted before the first epoch ended. {out} holds the weights so far."

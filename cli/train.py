@@ -1,0 +1,78 @@
+"""`kzoo train`: from data to a run folder."""
+
+import pathlib
+from typing import Annotated
+
+import typer
+
+from kzoo.cli import run_folder
+from kzoo.cli.backend import choose_backend
+from kzoo.cli.common import Backend, Json
+from kzoo.cli.console import Console
+from kzoo.cli.data_options import Data, DataOptions
+from kzoo.cli.families import check_family
+from kzoo.cli.option_groups import with_groups
+from kzoo.cli.train_options import ModelOptions, TrainOptions
+
+
+@with_groups
+def train(
+    family: Annotated[
+        str, typer.Argument(metavar="FAMILY", help="What to train: classifier.")
+    ],
+    *,
+    spec: Data,
+    out: Annotated[
+        pathlib.Path,
+        typer.Option("--out", metavar="RUN", help="The run folder to write."),
+    ],
+    validation: Annotated[
+        str | None,
+        typer.Option(
+            "--validation",
+            metavar="SPEC",
+            help="Data to validate on; by default the validation split of --data.",
+            rich_help_panel="Data",
+        ),
+    ] = None,
+    data: DataOptions,
+    model: ModelOptions,
+    options: TrainOptions,
+    overwrite: Annotated[
+        bool,
+        typer.Option("--overwrite", help="Write over an older run."),
+    ] = False,
+    backend: Backend = None,
+    json: Json = False,
+) -> None:
+    """Train a model and keep its best weights in a run folder.
+
+    Settings that are not given come from the preset's recipe. The run
+    folder holds config.json, model.safetensors and tokenizer/ (what
+    from_preset opens), the history as csv and jsonl, and training.json,
+    the record of it all. Ctrl-C ends a training after the running step;
+    the run folder stays usable.
+    """
+    check_family(family)
+    from kzoo.cli.training_job import Job, run_training
+
+    job = Job(spec, validation, out, data, model, options)
+    job.check()
+    run_folder.check_free(out, overwrite)
+    choose_backend(backend)
+    console = Console(json)
+    record = run_training(job, console)
+    _tell(record, out, console)
+    console.finish({"run": str(out), **record})
+
+
+def _tell(record, out, console: Console) -> None:
+    metrics = record["metrics"]
+    shown = ("loss", "accuracy", "val_loss", "val_accuracy")
+    figures = ", ".join(f"{k} {metrics[k]:.4f}" for k in shown if k in metrics)
+    console.say(
+        f"Kept epoch {record['best_epoch']} of {record['epochs_done']}: {figures}; "
+        f"{record['seconds']['total']:.0f} s in all"
+    )
+    console.say(f"Run folder: {out}")
+    console.say(f"Next: kzoo evaluate {out} --data {record['data']['spec']}")

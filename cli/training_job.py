@@ -1,0 +1,305 @@
+"""What `kzoo train classifier` does, from data to a run folder."""
+
+import dataclasses
+import datetime
+import json
+import math
+import pathlib
+import sys
+import time
+from typing import Any
+
+from kzoo.cli import run_folder, training_data
+from kzoo.cli.console import Console
+from kzoo.cli.data_options import DataOptions
+from kzoo.cli.exit_status import Failure
+from kzoo.cli.train_options import ModelOptions, TrainOptions
+from kzoo.errors import InputError, unknown_name
+from kzoo.files import write_json
+
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+DECAYS = ("linear", "cosine", "constant")
+
+
+@dataclasses.dataclass
+class Job:
+    """Everything that a training was asked to be."""
+
+    spec: str
+    validation: str | None
+    out: pathlib.Path
+    data: DataOptions
+    model: ModelOptions
+    train: TrainOptions
+
+    def check(self) -> None:
+        """Refuse what contradicts itself, before anything is loaded.
+
+        Raises:
+            InputError: If options are missing, unknown or exclude each other.
+        """
+        model, train = self.model, self.train
+        if train.resume:
+            raise InputError(
+                "This version starts every run anew.",
+                "--resume",
+                "Leave it out, and pass --overwrite to write over the old run.",
+            )
+        if (model.preset is None) == (model.source is None):
+            raise InputError(
+                "A training starts from a preset or from trained weights.",
+                "both --preset and --from" if model.preset else "neither",
+                "Pass --preset encoder-small, or --from FOLDER.",
+            )
+        if train.epochs and train.steps:
+            raise InputError(
+                "A training is as long as its epochs or its steps say.",
+                f"--epochs {train.epochs} --steps {train.steps}",
+                "Leave one of them out.",
+            )
+        if train.precision not in PRECISIONS:
+            raise unknown_name("precision", train.precision, PRECISIONS)
+        if train.decay not in (None, *DECAYS):
+            raise unknown_name("decay", train.decay, DECAYS)
+        for name, value in (
+            ("ema", train.ema),
+            ("label-smoothing", train.label_smoothing),
+        ):
+            if value is not None and not 0 <= value < 1:
+                raise InputError(
+                    "A share is at least 0 and below 1.",
+                    f"--{name} {value}",
+                    "Leave it out for none.",
+                )
+        if train.learning_rate == 0:
+            raise InputError(
+                "A learning rate is positive.", "--learning-rate 0", "Try 1e-3."
+            )
+        if model.source and (model.vocabulary_size or model.cased or model.tokenizer):
+            raise InputError(
+                "Trained weights keep the tokenizer that they were trained with.",
+                "--tokenizer, --vocabulary-size or --cased beside --from",
+                "Leave it out.",
+            )
+        training_data.parse_overrides(model.set)
+        class_weights(train)
+
+
+def class_weights(options: TrainOptions) -> str | dict | None:
+    """Return what `--class-weights` says.
+
+    Raises:
+        InputError: If it is neither `balanced` nor a JSON object.
+    """
+    given = options.class_weights
+    if given is None or given == "balanced":
+        return given
+    try:
+        weights = json.loads(given)
+    except ValueError:
+        weights = None
+    if not isinstance(weights, dict):
+        raise InputError(
+            "Class weights are balanced, or a JSON object of a weight for each label.",
+            f"--class-weights {given}",
+            "Write --class-weights '{\"spam\": 3}'.",
+        )
+    return weights
+
+
+def run_training(job: Job, console: Console) -> dict[str, Any]:
+    """Train as a job says and return what came of it.
+
+    Args:
+        job: The job, checked.
+        console: Where to tell about it.
+
+    Returns:
+        The run's record, as `training.json` holds it.
+
+    Raises:
+        InputError: If the data or an option is not fit.
+        Failure: If the loss was lost.
+        KeyboardInterrupt: If the user stopped it; the run folder can be opened.
+    """
+    import keras
+
+    from kzoo.models.recipes import recipe
+    from kzoo.training import strategy
+
+    clock = _Clock()
+    # For the settings: the preset's own, then what was asked for.
+    settings = recipe(job.model.preset)
+    asked = dataclasses.asdict(job.train)
+    settings.update({name: value for name, value in asked.items() if value is not None})
+    scope = strategy(settings["strategy"]).scope
+    keras.utils.set_random_seed(settings["seed"])
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(settings["precision"])
+    try:
+        with scope():
+            train, held_out, model = _data_and_model(job, console, clock)
+            batches = _batches(train, model, job, console, settings, shuffle=True)
+            checks = held_out and _batches(held_out, model, job, console, settings)
+            clock.lap("tokenise")
+            _compile(model, len(batches.batches), settings)
+    finally:
+        keras.config.set_dtype_policy(policy)
+    from kzoo.cli.fitting import fit
+
+    record = {
+        "command": sys.argv[1:],
+        "started": clock.started.isoformat(timespec="seconds"),
+        "data": {
+            "spec": job.spec,
+            "validation": job.validation,
+            "options": job.data.read_options(),
+            "train_examples": len(train),
+            "validation_examples": len(held_out) if held_out else 0,
+            "label_counts": train.label_counts,
+            "train_sha256": train.fingerprint(),
+            "validation_sha256": held_out.fingerprint() if held_out else None,
+        },
+        "model": {
+            **dataclasses.asdict(job.model),
+            "vocabulary_size": model.tokenizer.vocabulary_size,
+            "parameters": model.count_params(),
+        },
+        "settings": settings,
+        **run_folder.versions(),
+    }
+    console.heading(
+        f"Training {model.count_params():,} parameters on "
+        f"{record['backend']} for {settings['total_steps']:,} steps"
+    )
+    outcome = fit(model, batches, checks, job.out, settings, console)
+    clock.lap("fit")
+    record.update(outcome.to_record(), seconds=clock.seconds())
+    write_json(job.out / run_folder.RECORD, record)
+    if outcome.lost:
+        raise Failure(outcome.lost)
+    if outcome.interrupted:
+        raise KeyboardInterrupt(outcome.interrupted)
+    return record
+
+
+def _data_and_model(job: Job, console: Console, clock: "_Clock"):
+    from kzoo.models import TextClassifier
+
+    if job.model.source:
+        train, held_out, model, notes = _fine_tuned(job, TextClassifier)
+    else:
+        train, held_out = training_data.read_training_data(
+            job.spec, job.validation, job.data
+        )
+        notes = ()
+    _describe(train, held_out, console)
+    console.notes(notes)
+    clock.lap("read")
+    run_folder.clear(job.out)
+    if not job.model.source:
+        tokenizer = training_data.make_tokenizer(train, job.model, console)
+        clock.lap("tokenizer")
+        model = training_data.new_model(train, tokenizer, job.model)
+    return train, held_out, model
+
+
+def _fine_tuned(job: Job, cls):
+    overrides = training_data.parse_overrides(job.model.set)
+    source = job.model.source
+    model = cls.from_preset(source, **overrides)
+    model.require_tokenizer()
+    train, held_out, same = training_data.read_for_source(
+        job.spec, job.validation, job.data, model
+    )
+    notes = []
+    if not same:
+        notes.append(
+            f"the labels are not those of {source} ({', '.join(model.label_names)})"
+        )
+        if len(train.label_names) != len(model.label_names):
+            notes[0] += ", so its last layer starts anew"
+        model = cls.from_preset(source, label_names=train.label_names, **overrides)
+    return train, held_out, model, notes
+
+
+def _describe(train, held_out, console: Console) -> None:
+    console.heading("Data")
+    counts = ", ".join(f"{name} {n:,}" for name, n in train.label_counts.items())
+    console.say(f"  train       {len(train):>8,} examples: {counts}")
+    if held_out:
+        console.say(f"  validation  {len(held_out):>8,} examples")
+    else:
+        console.say("  validation      none: the weights of the last epoch are kept")
+    notes = dict.fromkeys((*train.notes, *(held_out.notes if held_out else ())))
+    console.notes(notes)
+
+
+def _batches(examples, model, job: Job, console, settings, shuffle=False):
+    batches = training_data.tokenized(
+        examples,
+        model,
+        job.model.max_length,
+        console,
+        batch_size=settings["batch_size"],
+        seed=settings["seed"],
+        shuffle=shuffle,
+        class_weights=class_weights(job.train) if shuffle else None,
+    )
+    told = set(examples.notes)
+    console.notes(note for note in batches.batches.notes if note not in told)
+    return batches
+
+
+def _compile(model, steps_per_epoch: int, settings: dict[str, Any]) -> None:
+    from kzoo.training import WarmupDecay, adamw, compile_classifier
+
+    if settings.get("steps"):
+        settings["epochs"] = math.ceil(settings["steps"] / steps_per_epoch)
+        settings["total_steps"] = settings["steps"]
+    else:
+        settings["total_steps"] = settings["epochs"] * steps_per_epoch
+    warmup = settings["warmup"]
+    if warmup < 1:
+        warmup = int(warmup * settings["total_steps"])
+    settings["warmup_steps"] = int(warmup)
+    schedule = WarmupDecay(
+        settings["learning_rate"],
+        total_steps=settings["total_steps"],
+        warmup_steps=settings["warmup_steps"],
+        decay=settings["decay"],
+    )
+    averaging = {}
+    if settings["ema"]:
+        averaging = {"use_ema": True, "ema_momentum": settings["ema"]}
+    optimizer = adamw(
+        schedule,
+        weight_decay=settings["weight_decay"],
+        clip_norm=settings["clip_norm"] or None,
+        **averaging,
+    )
+    jit = settings.get("jit")
+    compile_classifier(
+        model,
+        optimizer,
+        label_smoothing=settings["label_smoothing"],
+        jit_compile="auto" if jit is None else jit,
+    )
+
+
+class _Clock:
+    """The seconds of each part of a job."""
+
+    def __init__(self) -> None:
+        self.started = datetime.datetime.now(datetime.UTC)
+        self._first = self._last = time.perf_counter()
+        self._laps: dict[str, float] = {}
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self._laps[name] = now - self._last
+        self._last = now
+
+    def seconds(self) -> dict[str, float]:
+        total = time.perf_counter() - self._first
+        return {k: round(v, 2) for k, v in {**self._laps, "total": total}.items()}

@@ -1,0 +1,89 @@
+"""Write any data spec as a real TFDS data set, in array_record files."""
+
+import os
+import pathlib
+import shutil
+import tempfile
+
+from kzoo.data.options import ReadOptions
+from kzoo.data.specs import find_source
+from kzoo.data.sources import read_source
+from kzoo.errors import InputError
+
+
+def prepare(
+    spec: str | os.PathLike,
+    folder: str | os.PathLike,
+    *,
+    name: str = "kzoo_reviews",
+    version: str = "1.0.0",
+    **read_options,
+) -> pathlib.Path:
+    """Write the splits of a data spec as a TFDS data set.
+
+    What it writes opens with `tfds.builder_from_directory` and as `tfds:FOLDER`, on
+    any backend and without TensorFlow; writing it needs TensorFlow. Texts, labels,
+    label names, splits and the order of the rows are kept. The data set appears under
+    its name by one rename, when it is complete.
+
+    Args:
+        spec: The data spec, see `kzoo.data.read`.
+        folder: Where `NAME/VERSION` is written.
+        name: The data set's name.
+        version: Its version.
+        **read_options: The arguments of `kzoo.data.ReadOptions`.
+
+    Returns:
+        The folder `folder/name/version`.
+
+    Raises:
+        InputError: If the spec cannot be read, the target exists, or
+            tensorflow_datasets is not installed.
+
+    Example:
+        >>> import kzoo.data
+        >>> kzoo.data.prepare("reviews.csv", "prepared")  # doctest: +SKIP
+    """
+    from kzoo.data.tfds_source import _tfds
+
+    tfds = _tfds()
+    target = pathlib.Path(folder).expanduser() / name / version
+    if target.exists():
+        raise InputError(
+            "A data set is written where there is none.",
+            f"folder={str(target)!r}, which exists",
+            "Name another folder, name or version.",
+        )
+    options = ReadOptions(**read_options)
+    source = find_source(spec, options)
+    splits = {s: read_source(source, s, options) for s in source.splits(options)}
+    first = next(iter(splits.values()))
+    features = {"text": tfds.features.Text()}
+    if first.has_pairs:
+        features["pair"] = tfds.features.Text()
+    features["label"] = tfds.features.ClassLabel(names=list(first.label_names))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    scratch = tempfile.mkdtemp(prefix=f".{name}-", dir=target.parent)
+    try:
+        builder = tfds.dataset_builders.store_as_tfds_dataset(
+            name=name,
+            version=version,
+            features=tfds.features.FeaturesDict(features),
+            split_datasets={split: list(_rows(e)) for split, e in splits.items()},
+            data_dir=scratch,
+            description="\n".join(note for e in splits.values() for note in e.notes)
+            or f"Written by kzoo.data.prepare from {os.fspath(spec)}.",
+            file_format="array_record",
+            disable_shuffling=True,
+        )
+        os.rename(builder.data_dir, target)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return target
+
+
+def _rows(examples):
+    for index, text in enumerate(examples.texts):
+        parts = text if isinstance(text, tuple) else (text,)
+        row = dict(zip(("text", "pair"), parts, strict=False))
+        yield index, {**row, "label": int(examples.labels[index])}
