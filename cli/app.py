@@ -9,8 +9,14 @@ from typing import Annotated
 import typer
 
 import kzoo
-from kzoo.cli import exit_status
+from kzoo.cli import data, exit_status, plot
 from kzoo.cli.backend import quiet_libraries
+from kzoo.cli.classify import classify
+from kzoo.cli.convert import convert
+from kzoo.cli.evaluate import evaluate
+from kzoo.cli.export import export, validate
+from kzoo.cli.presets import presets
+from kzoo.cli.quickstart import quickstart
 from kzoo.cli.train import train
 
 app = typer.Typer(
@@ -22,7 +28,19 @@ app = typer.Typer(
     epilog="Exit status: 0 done, 1 the work failed, 2 bad arguments or input, "
     "130 interrupted.",
 )
-app.command()(train)
+for _command in (
+    quickstart,
+    train,
+    evaluate,
+    classify,
+    export,
+    validate,
+    convert,
+    presets,
+):
+    app.command()(_command)
+app.add_typer(data.app, name="data")
+app.add_typer(plot.app, name="plot")
 
 
 def _show_version(asked: bool) -> None:
@@ -36,7 +54,10 @@ def _start(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", help="Print the version.", callback=_show_version, is_eager=True
+            "--version",
+            help="Print the version.",
+            callback=_show_version,
+            is_eager=True,
         ),
     ] = False,
 ) -> None:
@@ -54,12 +75,15 @@ def run(arguments: Sequence[str]) -> int:
         it is 0, one line on standard error says why.
     """
     quiet_libraries()
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # never fail to print
     as_json = "--json" in arguments
     try:
         with warnings.catch_warnings():
             if not os.environ.get("KZOO_DEBUG"):
                 warnings.simplefilter("ignore")
-            app(list(arguments), standalone_mode=False)
+            app(list(arguments), prog_name="kzoo", standalone_mode=False)
             sys.stdout.flush()
         return exit_status.OK
     except BaseException as error:  # the top: each ends as a status and a line

@@ -1,11 +1,14 @@
 """Which Keras backend a command runs on, chosen before Keras is imported."""
 
+import contextlib
 import importlib.util
 import json
 import logging
 import os
 import pathlib
 import sys
+import tempfile
+from collections.abc import Iterator
 
 from kzoo.errors import InputError, unknown_name
 
@@ -29,8 +32,34 @@ def quiet_libraries() -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
+@contextlib.contextmanager
+def quiet_stderr() -> Iterator[None]:
+    """Hold back what C++ libraries write to standard error as they are loaded.
+
+    TensorFlow greets before it reads its own log level. If the block raises, what
+    was held back is written after all.
+    """
+    try:
+        saved = os.dup(2)
+    except OSError:  # there is no standard error
+        yield
+        return
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except ImportError:
+            os.dup2(saved, 2)
+            held.seek(0)
+            os.write(2, held.read())
+            raise
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+
+
 def choose_backend(name: str | None = None) -> str:
-    """Choose the backend and return its name.
+    """Choose the backend, load Keras on it, and return its name.
 
     The first that says so wins: the argument, `KERAS_BACKEND`, `keras.json` (if its
     backend is installed: Keras writes that file itself), the first one installed.
@@ -72,6 +101,9 @@ def choose_backend(name: str | None = None) -> str:
                 "Start a new process.",
             )
     os.environ["KERAS_BACKEND"] = chosen
+    if not os.environ.get("KZOO_DEBUG"):
+        with quiet_stderr():
+            import keras  # noqa: F401
     return chosen
 
 

@@ -22,8 +22,13 @@ def bar(
         `progress(done, total)`; the total may be None, or change.
     """
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-    from rich.progress import TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
     console = Console(file=sys.stderr, quiet=quiet)
     if quiet or not console.is_terminal:

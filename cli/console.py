@@ -28,7 +28,11 @@ class Console:
     def __init__(self, as_json: bool = False) -> None:
         self.as_json = as_json
         self._out = RichConsole(
-            file=sys.stdout, highlight=False, markup=False, soft_wrap=True, quiet=as_json
+            file=sys.stdout,
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+            quiet=as_json,
         )
 
     def say(self, text: str = "", style: str | None = None) -> None:

@@ -12,8 +12,8 @@ Data = Annotated[
     typer.Option(
         "--data",
         metavar="SPEC",
-        help="demo:reviews, tfds:NAME, tfds:NAME/CONFIG, tfds:FOLDER, a .csv, .tsv or .jsonl "
-        "file (.gz too), or a folder with one such file for each split.",
+        help="demo:reviews, tfds:NAME, tfds:NAME/CONFIG, tfds:FOLDER, a .csv, .tsv "
+        "or .jsonl file (.gz too), or a folder with one such file for each split.",
         rich_help_panel=_PANEL,
     ),
 ]
@@ -39,7 +39,9 @@ class DataOptions:
     ] = None
     label_column: Annotated[
         str | None,
-        _option("--label-column", metavar="COLUMN", help="Name or number of the label."),
+        _option(
+            "--label-column", metavar="COLUMN", help="Name or number of the label."
+        ),
     ] = None
     pair_column: Annotated[
         str | None,

@@ -4,6 +4,7 @@ import json
 import os
 import sys
 import traceback
+from typing import Any
 
 import typer
 
@@ -32,7 +33,16 @@ _EXTRAS = {
 
 
 class Failure(RuntimeError):
-    """The work was done as asked and did not succeed; the message says why."""
+    """The work was done as asked and did not succeed; the message says why.
+
+    Args:
+        message: Why.
+        told: Whether the command has printed its object for machines already.
+    """
+
+    def __init__(self, message: str, told: bool = False) -> None:
+        super().__init__(message)
+        self.told = told
 
 
 def explain(error: BaseException) -> tuple[int, str]:
@@ -46,6 +56,8 @@ def explain(error: BaseException) -> tuple[int, str]:
     """
     if isinstance(error, typer.Exit):
         return error.exit_code, ""
+    if isinstance(error, SystemExit):
+        return (error.code if isinstance(error.code, int) else FAILED), ""
     if isinstance(error, KeyboardInterrupt | typer.Abort):
         return INTERRUPTED, _one_line(str(error)) or "Interrupted."
     if isinstance(error, BrokenPipeError):
@@ -90,8 +102,10 @@ def report(error: BaseException, as_json: bool) -> int:
         traceback.print_exception(error)
     if message:
         print(f"kzoo: {message}", file=sys.stderr, flush=True)
-        if as_json:
-            answer = {"error": message, "exit_status": status}
+        if as_json and not getattr(error, "told", False):
+            answer: dict[str, Any] = {"error": message, "exit_status": status}
+            if getattr(error, "report", None) is not None:
+                answer["report"] = error.report.to_dict()
             print(json.dumps(answer, ensure_ascii=False), flush=True)
     return status
 

@@ -81,7 +81,9 @@ class TrainOptions:
 
     epochs: Annotated[
         int | None,
-        _option("Training", "--epochs", metavar="N", help="Passes over the data.", min=1),
+        _option(
+            "Training", "--epochs", metavar="N", help="Passes over the data.", min=1
+        ),
     ] = None
     steps: Annotated[
         int | None,
@@ -222,7 +224,9 @@ class TrainOptions:
     ] = None
     tensorboard: Annotated[
         bool,
-        _option("Output", "--tensorboard", help="Write curves for TensorBoard as well."),
+        _option(
+            "Output", "--tensorboard", help="Write curves for TensorBoard as well."
+        ),
     ] = False
     log_steps: Annotated[
         int,

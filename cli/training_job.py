@@ -125,7 +125,7 @@ def run_training(job: Job, console: Console) -> dict[str, Any]:
     import keras
 
     from kzoo.models.recipes import recipe
-    from kzoo.training import strategy
+    from kzoo.training import set_seed, strategy
 
     clock = _Clock()
     # For the settings: the preset's own, then what was asked for.
@@ -133,7 +133,7 @@ def run_training(job: Job, console: Console) -> dict[str, Any]:
     asked = dataclasses.asdict(job.train)
     settings.update({name: value for name, value in asked.items() if value is not None})
     scope = strategy(settings["strategy"]).scope
-    keras.utils.set_random_seed(settings["seed"])
+    set_seed(settings["seed"])
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(settings["precision"])
     try:

@@ -104,8 +104,8 @@ class CallSubject(Subject):
 def _draw(rng, spec, sizes, most):
     shape = [sizes.get(axis, axis) for axis in spec.axes]
     if spec.dtype == "bool":
-        # The first of each row is real: a row that is masked whole has no answer.
-        return (np.arange(shape[-1]) <= rng.integers(0, shape[-1], shape)).astype("bool")
+        # The first of each row is True: a row that is masked whole has no answer.
+        return np.arange(shape[-1]) <= rng.integers(0, shape[-1], shape)
     if "int" in spec.dtype:
         return rng.integers(0, most, size=shape).astype(spec.dtype)
     return rng.normal(size=shape).astype(spec.dtype)

@@ -41,7 +41,7 @@ def write_in_child(
     """
     with tempfile.TemporaryDirectory() as name:
         request = {
-            "model": _save(model, pathlib.Path(name)),
+            "model": _saved(model, pathlib.Path(name)),
             "class": [type(model).__module__, type(model).__qualname__],
             "classes": _custom_classes(model),
             "input_signature": _packed(input_signature),
@@ -85,13 +85,19 @@ def _raise_as_told(stderr):
     )
 
 
-def _save(model, folder):
-    if hasattr(model, "save_to_preset"):
-        path = folder / "preset"
-        model.save_to_preset(path)
-    else:
-        path = folder / "model.keras"
-        model.save(path)
+def _saved(model, folder):
+    path = folder / "model.keras"
+    try:
+        if hasattr(model, "save_to_preset"):
+            path = folder / "preset"
+            model.save_to_preset(path)
+        else:
+            model.save(path)
+    except Exception as error:  # each format's writer has errors of its own
+        raise ExportError(
+            "The model could not be saved for the process that exports it. Received: "
+            f"{type(error).__name__}: {error}"
+        ) from error
     return str(path)
 
 

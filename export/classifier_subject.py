@@ -94,7 +94,9 @@ class ClassifierSubject(Subject):
     def expected_texts(self, texts: list) -> tuple[list[str], np.ndarray]:
         """Return the labels and scores of `model.classify`."""
         answers = self.model.classify(texts)
-        scores = [[answer.scores[name] for name in self.label_names] for answer in answers]
+        scores = [
+            [answer.scores[name] for name in self.label_names] for answer in answers
+        ]
         return [answer.label for answer in answers], np.asarray(scores)
 
     def sample_texts(self) -> list[str | bytes]:
@@ -112,5 +114,3 @@ def _in_float32(model):
     with tempfile.TemporaryDirectory() as folder:
         model.save_to_preset(folder)
         return type(model).from_preset(folder, dtype="float32")
-
-

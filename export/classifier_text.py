@@ -20,10 +20,11 @@ def text_function(subject):
     names = tf.constant(subject.label_names)
 
     def function(text):
-        tokens = tokenizer(text)
+        # One text more than given: a batch of none has no longest row to pad to.
+        tokens = tokenizer(tf.concat([text, [""]], axis=0))
         batch = {
-            "token_ids": tokens["token_ids"],
-            "padding_mask": tokens["padding_mask"],
+            "token_ids": tokens["token_ids"][:-1],
+            "padding_mask": tokens["padding_mask"][:-1],
         }
         logits = model(batch, training=False)  # (B, classes)
         return {

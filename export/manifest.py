@@ -89,7 +89,8 @@ def changed_files(folder: pathlib.Path, hashes: dict[str, str]) -> list[str]:
     now = file_hashes(folder)
     sentences = [f"The file {name} is missing." for name in hashes.keys() - now.keys()]
     sentences += [
-        f"The file {name} is not of this artefact." for name in now.keys() - hashes.keys()
+        f"The file {name} is not of this artefact."
+        for name in now.keys() - hashes.keys()
     ]
     sentences += [
         f"The file {name} has changed since it was exported."

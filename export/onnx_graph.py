@@ -31,12 +31,18 @@ def convert(subject: Subject, signature: Signature):
     function = traced(subject, signature, around)
     _forget_eager_tables()
     with _complaints() as complaints:
-        model, _ = tf2onnx.convert.from_function(
-            function,
-            tensor_specs(signature),
-            opset=OPSET,
-            custom_op_handlers=handlers(),
-        )
+        try:
+            model, _ = tf2onnx.convert.from_function(
+                function,
+                tensor_specs(signature),
+                opset=OPSET,
+                custom_op_handlers=handlers(),
+            )
+        except (ValueError, RuntimeError, AttributeError, KeyError) as error:
+            raise ExportError(
+                "The model's graph could not be converted to ONNX. Received: "
+                f"{type(error).__name__}: {error}"
+            ) from error
     _check_operators(model, complaints)
     _name_axes(model, signature)
     model.producer_name, model.producer_version = "kzoo", ""

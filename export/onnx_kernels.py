@@ -91,13 +91,11 @@ def _attention_mix(scores, value):
 
 def _keras_norm(layer):
     axes = layer.axis if isinstance(layer.axis, list | tuple) else [layer.axis]
-    rank = layer.input_spec.ndim if layer.input_spec else None
-    last = list(axes) == [-1] or (rank and list(axes) == [rank - 1])
     if layer.rms_scaling or len(axes) != 1:
         return None
 
     def call(inputs):
-        if not last and axes[0] != len(inputs.shape) - 1:
+        if axes[0] not in (-1, len(inputs.shape) - 1):
             return type(layer).call(layer, inputs)
         return _norm_marker(inputs, layer.gamma, layer.beta, layer.epsilon)
 
@@ -127,7 +125,7 @@ def _write_marker(graph, node, name, args):
     for kind, write in {_LAYER_NORMALIZATION: _write_norm, _GELU: _write_gelu}.items():
         if kind in node.name:
             inputs, outputs = list(node.input), list(node.output)
-            constants = [x.get_tensor_value() if x.is_const() else None for x in node.inputs]
+            constants = [x.is_const() and x.get_tensor_value() for x in node.inputs]
             kept = {
                 "shapes": [graph.get_shape(inputs[0])],
                 "dtypes": [graph.get_dtype(inputs[0])],

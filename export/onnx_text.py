@@ -1,5 +1,7 @@
 """A classifier's text form in ONNX: tokenizer, model, scores and label in one graph."""
 
+import numpy as np
+
 # The first version whose string operators let every text through.
 TEXT_OPSET = 20
 
@@ -35,6 +37,7 @@ def with_tokenizer(subject, model):
         opset=TEXT_OPSET,
         ir_version=model.ir_version,
     )
+    _let_empty_batches_through(tokenizer)
     model = compose.add_prefix(model, "model/")
     joined = compose.merge_models(
         tokenizer, model, io_map=[(name, f"model/{name}") for name in _IDS]
@@ -63,3 +66,25 @@ def with_tokenizer(subject, model):
     graph.name = signature.name
     joined.producer_name = "kzoo"
     return joined
+
+
+def _let_empty_batches_through(tokenizer):
+    """Tokenise one text more than given: ONNX Runtime crashes on splitting none."""
+    from onnx import helper, numpy_helper
+
+    graph = tokenizer.graph
+    for node in graph.node:
+        node.input[:] = ["text_and_one" if x == "text" else x for x in node.input]
+        node.output[:] = [f"{x}_and_one" if x in _IDS else x for x in node.output]
+    constants = {
+        "one_text": np.array([b""], dtype=object),
+        "first_row": np.array([0], "int64"),
+        "last_row": np.array([-1], "int64"),
+    }
+    for name, value in constants.items():
+        graph.initializer.append(numpy_helper.from_array(value, name))
+    join = helper.make_node("Concat", ["text", "one_text"], ["text_and_one"], axis=0)
+    graph.node.insert(0, join)
+    for name in _IDS:
+        inputs = [f"{name}_and_one", "first_row", "last_row", "first_row"]
+        graph.node.append(helper.make_node("Slice", inputs, [name]))

@@ -32,6 +32,12 @@ def write(subject: Subject, folder: pathlib.Path, options: Options) -> None:
     save(reduced(model), folder / MODEL)
 
 
+def graph(subject: Subject, options: Options):
+    """Return the tensor form alone as an `onnx.ModelProto`."""
+    model = onnx_graph.convert(subject, subject.signature())
+    return onnx_precision.PRECISIONS[options.precision](model)
+
+
 def save(model, path: pathlib.Path) -> None:
     """Write one graph."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,8 @@ the outputs. It imports NumPy and the runtime that a file needs, nothing else.
 """
 
 import base64
+import contextlib
+import importlib.util
 import json
 import pathlib
 import sys
@@ -32,7 +34,9 @@ class TensorFlowRunner:
 
     def __init__(self, path, signature):
         import tensorflow as tf
-        import tensorflow_text  # noqa: F401  its ops may be in the graph
+
+        with contextlib.suppress(ImportError):
+            import tensorflow_text  # noqa: F401  its ops may be in the graph
 
         if path not in self.loaded:
             self.loaded[path] = tf.saved_model.load(path)
@@ -68,10 +72,7 @@ class OnnxRunner:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         if extensions:
-            import onnxruntime_extensions
-
-            library = onnxruntime_extensions.get_library_path()
-            options.register_custom_ops_library(library)
+            options.register_custom_ops_library(extensions_library())
         providers = ["CPUExecutionProvider"]
         self.session = onnxruntime.InferenceSession(path, options, providers)
 
@@ -106,6 +107,18 @@ class OnnxRunner:
         except UnicodeDecodeError:
             # The only way for such bytes through the Python binding.
             return np.array(value.tolist())
+
+
+def extensions_library():
+    """Return what `onnxruntime_extensions.get_library_path` does.
+
+    Importing that package would import onnx and transformers too, for seconds.
+    """
+    spec = importlib.util.find_spec("onnxruntime_extensions")
+    if spec is None:
+        raise ImportError("text.onnx needs onnxruntime-extensions")
+    folder = pathlib.Path(spec.submodule_search_locations[0])
+    return str(next(folder.glob("_extensions_pydll.*[od]")))
 
 
 def main(folder):

@@ -2,6 +2,7 @@
 
 import pathlib
 
+from kzoo.export.errors import ExportError
 from kzoo.export.options import Options
 from kzoo.export.signature import TENSORFLOW, Signature
 from kzoo.export.subject import Subject
@@ -26,8 +27,13 @@ def placed(subject: Subject, path: str) -> tuple[Signature, ...]:
 
 
 def write(subject: Subject, folder: pathlib.Path, options: Options) -> None:
-    """Write the SavedModel into a folder; needs the TensorFlow backend."""
+    """Write the SavedModel into a folder; needs the TensorFlow backend.
+
+    Raises:
+        ExportError: If TensorFlow cannot write it.
+    """
     import keras
+    import tensorflow as tf
 
     archive = keras.export.ExportArchive()
     archive.track(subject.model)
@@ -41,4 +47,11 @@ def write(subject: Subject, folder: pathlib.Path, options: Options) -> None:
             function = traced(subject, signature)
         specs = tensor_specs(signature)
         archive.add_endpoint(signature.name, function, input_signature=specs)
-    archive.write_out(str(folder), verbose=False)
+    try:
+        archive.write_out(str(folder), verbose=False)
+    except tf.errors.OpError as error:
+        raise ExportError(
+            "The SavedModel could not be written; nothing of it was left behind. "
+            f"Received: {error.message.split('; ')[-1]}. Free some space, or choose "
+            "another folder."
+        ) from error

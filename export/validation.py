@@ -165,11 +165,12 @@ def _bytes(text):
 def _groups(texts, first):
     """Return the indices of the texts that run together.
 
-    One alone; the first ones together, so that lengths are mixed; the others by
-    length. Invalid UTF-8 runs apart, since not every client can mix it with text.
+    None at all; one alone; the first ones together, so that lengths are mixed; the
+    others by length. Invalid UTF-8 runs apart, since not every client can mix it
+    with text.
     """
     valid = [index for index, text in enumerate(texts) if _is_valid(text)]
-    groups = [valid[:1], [index for index in valid if index < first]]
+    groups = [[], valid[:1], [index for index in valid if index < first]]
     rest = [index for index in valid if index >= first]
     rest.sort(key=lambda index: len(texts[index]))
     invalid = [index for index in range(len(texts)) if not _is_valid(texts[index])]

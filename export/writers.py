@@ -5,7 +5,7 @@ import pathlib
 from collections.abc import Callable
 
 from kzoo.errors import InputError
-from kzoo.export import onnx_writer, saved_model
+from kzoo.export import huggingface, onnx_writer, saved_model, tf_serving, triton
 from kzoo.export.onnx_precision import PRECISIONS
 from kzoo.export.options import Options
 from kzoo.export.signature import Signature
@@ -35,8 +35,18 @@ WRITERS = {
     (SAVED_MODEL, "plain"): Writer(
         saved_model.signatures, saved_model.write, ("float32",)
     ),
+    (SAVED_MODEL, "tf-serving"): Writer(
+        tf_serving.signatures, tf_serving.write, ("float32",)
+    ),
     (ONNX, "plain"): Writer(
         onnx_writer.signatures, onnx_writer.write, tuple(PRECISIONS)
+    ),
+    (ONNX, "triton"): Writer(triton.signatures, triton.write, tuple(PRECISIONS)),
+    (ONNX, "huggingface"): Writer(
+        huggingface.signatures,
+        huggingface.write,
+        tuple(PRECISIONS),
+        huggingface.subject_for,
     ),
 }
 

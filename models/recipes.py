@@ -26,7 +26,12 @@ FINE_TUNING: dict[str, Any] = {
 
 _RECIPES: dict[str, dict[str, Any]] = {
     "encoder-tiny": {**_FROM_SCRATCH, "epochs": 12, "learning_rate": 2e-3},
-    "encoder-small": {**_FROM_SCRATCH},
+    "encoder-small": {
+        **_FROM_SCRATCH,
+        "epochs": 2,
+        "batch_size": 64,
+        "learning_rate": 5e-4,
+    },
     "distilbert-base": {**_FROM_SCRATCH, "learning_rate": 1e-4},
     "bert-base": {**_FROM_SCRATCH, "learning_rate": 1e-4},
     "bert-large": {**_FROM_SCRATCH, "learning_rate": 1e-4},

@@ -1,5 +1,7 @@
 """The text classifier: a Transformer encoder, a pooling, a head."""
 
+import itertools
+
 import keras
 
 from kzoo.errors import InputError
@@ -8,6 +10,7 @@ from kzoo.layers import (
     FirstTokenPooling,
     LayerNormalization,
     MaskedMeanPooling,
+    NaiveBayesNgrams,
     activations,
     checks,
 )
@@ -26,7 +29,7 @@ class TextClassifier(Task):
     ```
     x = blocks(embedding(token_ids))         post-LN: BERT; pre-LN: with a final norm
     h = pooler_activation(pool(x) W_p + b_p) left out where there is no pooler
-    logits = dropout(h) W + b
+    logits = dropout(h) W + b                (+ n-gram evidence, where there is any)
     ```
 
     BERT is `norm_placement="post"`, segments and a tanh pooler on the first token;
@@ -52,9 +55,13 @@ class TextClassifier(Task):
         attention_dropout: Rate on the attention scores.
         classifier_dropout: Rate before the last layer.
         word_dropout: Rate at which whole tokens are zeroed.
-        ngram_sizes: Lengths of hashed token n-grams added to the embedding.
-        ngram_buckets: Rows of each n-gram table.
-        ngram_dim: Width of the n-gram tables; None for D.
+        ngram_sizes: Lengths of the token n-grams whose naive Bayes evidence is added
+            to the logits (`NaiveBayesNgrams`); empty for none. `adapt` counts them,
+            which `fit` does by itself where the data come from `kzoo.data`.
+        ngram_buckets: Rows of the hashed n-gram tables.
+        ngram_scale: How much faster the n-grams' evidence moves than other weights.
+        encoder_length: How many tokens the encoder reads, from the first; None for
+            all. The n-grams are taken from all either way.
         layer_norm_epsilon: Epsilon of every norm.
         initializer_range: Standard deviation of the kernels and tables at the start.
         tokenizer: What makes token ids of texts; needed by `classify`.
@@ -107,7 +114,8 @@ class TextClassifier(Task):
         word_dropout: float = 0.0,
         ngram_sizes=(),
         ngram_buckets: int = 0,
-        ngram_dim: int | None = None,
+        ngram_scale: float = 1.0,
+        encoder_length: int | None = None,
         layer_norm_epsilon: float = 1e-12,
         initializer_range: float = 0.02,
         tokenizer=None,
@@ -145,7 +153,8 @@ class TextClassifier(Task):
             "word_dropout": word_dropout,
             "ngram_sizes": list(ngram_sizes),
             "ngram_buckets": ngram_buckets,
-            "ngram_dim": ngram_dim,
+            "ngram_scale": ngram_scale,
+            "encoder_length": encoder_length,
             "layer_norm_epsilon": layer_norm_epsilon,
             "initializer_range": initializer_range,
         }
@@ -153,6 +162,7 @@ class TextClassifier(Task):
         self.hidden_dim = hidden_dim
         self.num_segments = num_segments
         self.max_sequence_length = max_sequence_length
+        self.encoder_length = encoder_length or max_sequence_length
         self.tokenizer = tokenizer
         dtype = self.dtype_policy
         pre_norm = norm_placement == "pre"
@@ -164,12 +174,9 @@ class TextClassifier(Task):
         self.embedding = TextEmbedding(
             vocabulary_size,
             hidden_dim,
-            max_sequence_length,
+            self.encoder_length,
             positions=positions,
             num_segments=num_segments,
-            ngram_sizes=ngram_sizes,
-            ngram_buckets=ngram_buckets,
-            ngram_dim=ngram_dim,
             use_norm=not pre_norm,
             layer_norm_epsilon=layer_norm_epsilon,
             dropout=dropout,
@@ -218,6 +225,16 @@ class TextClassifier(Task):
             dtype=keras.DTypePolicy("float32") if not dtype.quantization_mode else dtype,
             name="classifier",
         )
+        self.ngrams = None
+        if ngram_sizes:
+            self.ngrams = NaiveBayesNgrams(
+                len(label_names),
+                ngram_sizes,
+                num_buckets=ngram_buckets,
+                scale=ngram_scale,
+                dtype="float32",
+                name="ngrams",
+            )
         self.build()
         compile_classifier(self)
         self._first_optimizer = self.optimizer
@@ -236,18 +253,14 @@ class TextClassifier(Task):
         if self.pooler:
             self.pooler.build(vector_shape)
         self.classifier.build(vector_shape)
+        if self.ngrams:
+            self.ngrams.build((None, None))
         self.built = True
 
     # Graph
     def call(self, inputs, training=None):
         """Return the logits, (B, classes)."""
-        padding_mask = inputs.get("padding_mask")
-        x = self.embedding(
-            inputs["token_ids"],
-            padding_mask=padding_mask,
-            segment_ids=inputs.get("segment_ids"),
-            training=training,
-        )  # (B, T, D)
+        x, padding_mask = self._embed(inputs, training)  # (B, T, D)
         for block in self.blocks:
             x = block(x, padding_mask=padding_mask, training=training)
         if self.final_norm:
@@ -256,7 +269,21 @@ class TextClassifier(Task):
         if self.pooler:
             x = self.pooler(x)
         x = self.classifier_dropout(x, training=training)
-        return self.classifier(x)  # (B, classes)
+        logits = self.classifier(x)  # (B, classes)
+        if self.ngrams:
+            mask = inputs.get("padding_mask")
+            logits = logits + self.ngrams(inputs["token_ids"], padding_mask=mask)
+        return logits
+
+    def _embed(self, inputs, training=None):
+        """Return what the first block reads, (B, T, D), and its padding mask."""
+        names = ("token_ids", "segment_ids", "padding_mask")
+        parts = [inputs.get(name) for name in names]
+        if self.encoder_length < self.max_sequence_length:
+            parts = [x if x is None else x[:, : self.encoder_length] for x in parts]
+        token_ids, segment_ids, padding_mask = parts
+        x = self.embedding(token_ids, segment_ids=segment_ids, training=training)
+        return x, padding_mask
 
     def compute_output_shape(self, input_shape):
         """Return (B, classes)."""
@@ -264,12 +291,7 @@ class TextClassifier(Task):
 
     def attention_scores(self, inputs) -> list:
         """Return the attention scores of every block, each (B, N, T, T)."""
-        padding_mask = inputs.get("padding_mask")
-        x = self.embedding(
-            inputs["token_ids"],
-            padding_mask=padding_mask,
-            segment_ids=inputs.get("segment_ids"),
-        )
+        x, padding_mask = self._embed(inputs)
         scores = []
         for block in self.blocks:
             scores.append(block.attention_scores(x, padding_mask=padding_mask))
@@ -291,6 +313,23 @@ class TextClassifier(Task):
             InputError: If the model has no tokenizer.
         """
         return classification.classify(self, texts, batch_size=batch_size)
+
+    def adapt(self, data) -> None:
+        """Count the n-grams of the training texts; nothing where there are none.
+
+        Args:
+            data: What `kzoo.data.load` returned for the training split.
+        """
+        if self.ngrams:
+            rows, labels = data.batches.rows, data.batches.labels
+            texts = (rows.flat[a:b] for a, b in itertools.pairwise(rows.offsets))
+            self.ngrams.adapt(texts, labels)
+
+    def fit(self, x=None, *args, **kwargs):
+        """Train, as `keras.Model.fit`; n-grams not counted before are counted first."""
+        if self.ngrams and hasattr(x, "batches") and not self.ngrams.adapted:
+            self.adapt(x)
+        return super().fit(x, *args, **kwargs)
 
     # Config
     def get_config(self):

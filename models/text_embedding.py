@@ -4,7 +4,6 @@ import keras
 
 from kzoo.layers import (
     LayerNormalization,
-    NgramEmbedding,
     PositionEmbedding,
     SegmentEmbedding,
     SinePositionEncoding,
@@ -17,10 +16,10 @@ POSITIONS = ("learned", "sinusoidal", "none")
 
 @keras.saving.register_keras_serializable(package="kzoo")
 class TextEmbedding(keras.layers.Layer):
-    """Sum the embeddings of token, position, segment and n-grams.
+    """Sum the embeddings of token, position and segment.
 
     ```
-    x = dropout(norm(token + position + segment + n-grams))
+    x = dropout(norm(token + position + segment))
     ```
 
     Args:
@@ -29,9 +28,6 @@ class TextEmbedding(keras.layers.Layer):
         max_sequence_length: The longest T.
         positions: `"learned"`, `"sinusoidal"` or `"none"`.
         num_segments: Rows of the segment table; 0 for none.
-        ngram_sizes: Lengths of hashed n-grams; empty for none.
-        ngram_buckets: Rows of each n-gram table.
-        ngram_dim: Width of the n-gram tables; None for D.
         use_norm: Whether the sum is normalised (post-LN models).
         layer_norm_epsilon: Epsilon of that norm.
         dropout: Rate on the result, while training.
@@ -40,7 +36,6 @@ class TextEmbedding(keras.layers.Layer):
 
     Call arguments:
         token_ids: (B, T) int32.
-        padding_mask: (B, T) bool, True = real token, or None.
         segment_ids: (B, T) int32, or None for all zero.
         training: Whether dropout is on.
 
@@ -56,9 +51,6 @@ class TextEmbedding(keras.layers.Layer):
         *,
         positions: str = "learned",
         num_segments: int = 0,
-        ngram_sizes=(),
-        ngram_buckets: int = 0,
-        ngram_dim: int | None = None,
         use_norm: bool = True,
         layer_norm_epsilon: float = 1e-12,
         dropout: float = 0.0,
@@ -75,9 +67,6 @@ class TextEmbedding(keras.layers.Layer):
             "max_sequence_length": max_sequence_length,
             "positions": positions,
             "num_segments": num_segments,
-            "ngram_sizes": tuple(ngram_sizes),
-            "ngram_buckets": ngram_buckets,
-            "ngram_dim": ngram_dim,
             "use_norm": use_norm,
             "layer_norm_epsilon": layer_norm_epsilon,
             "dropout": dropout,
@@ -116,15 +105,6 @@ class TextEmbedding(keras.layers.Layer):
             dtype=dtype,
             name="segment",
         )
-        self.ngrams = ngram_sizes and NgramEmbedding(
-            ngram_sizes,
-            num_buckets=ngram_buckets,
-            hidden_dim=hidden_dim,
-            ngram_dim=ngram_dim,
-            embeddings_initializer=initializer(),
-            dtype=dtype,
-            name="ngrams",
-        )
         self.norm = use_norm and LayerNormalization(
             epsilon=layer_norm_epsilon, dtype=dtype, name="norm"
         )
@@ -145,14 +125,10 @@ class TextEmbedding(keras.layers.Layer):
         for layer in (self.position, self.segment, self.norm):
             if layer:
                 layer.build(output_shape)
-        if self.ngrams:
-            self.ngrams.build(ids_shape)
 
-    def call(self, token_ids, padding_mask=None, segment_ids=None, training=None):
+    def call(self, token_ids, segment_ids=None, training=None):
         """Return the embedded tokens, (B, T, D)."""
         x = self.token(token_ids)
-        if self.ngrams:
-            x = x + self.ngrams(token_ids, padding_mask=padding_mask)
         x = self.word_dropout(x, training=training)
         if self.segment:
             x = x + self.segment(x, segment_ids=segment_ids)
@@ -162,9 +138,7 @@ class TextEmbedding(keras.layers.Layer):
             x = self.norm(x)
         return self.output_dropout(x, training=training)
 
-    def compute_output_shape(
-        self, token_ids_shape, padding_mask_shape=None, segment_ids_shape=None
-    ):
+    def compute_output_shape(self, token_ids_shape, segment_ids_shape=None):
         """Return (B, T, D)."""
         return (*token_ids_shape, self.hidden_dim)
 

@@ -8,8 +8,7 @@ it becomes, and for the surviving marks their rank in that order.
 """
 
 import functools
-import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -109,26 +108,28 @@ def _measure(lowercase, strip_accents, split_chinese, clean_text):
     )
     becomes = _becomes(normalizer)
     ranks = _mark_ranks(becomes) if strip_accents else {}
-    passed = _passed_by_marks(normalizer, ranks)
+    passed = _passed_by_marks(normalizer, becomes, ranks)
+    # Marks are written apart from the text, and U+FFFD also stands for broken bytes.
+    for char in (*ranks, chr(REPLACEMENT)):
+        becomes.setdefault(char, char)
     classes = np.zeros(CODE_POINTS, "int32")
     plain: dict[Sequence, int] = {}
     marked: dict[Sequence, int] = {}
-    for code, result in becomes.items():
-        char = chr(code)
+    for char, result in becomes.items():
         if result == "":
-            classes[code] = DROP if code in passed else DROP_STARTER
+            classes[ord(char)] = DROP if char in passed else DROP_STARTER
         elif result == " ":
-            classes[code] = SPACE
+            classes[ord(char)] = SPACE
         elif result == f" {char} ":
-            classes[code] = ISOLATE
-        elif result != char or code == REPLACEMENT or code in ranks:
-            base = tuple(ord(c) for c in result if ord(c) not in ranks)
-            marks = tuple((ord(c), ranks[ord(c)]) for c in result if ord(c) in ranks)
+            classes[ord(char)] = ISOLATE
+        else:
+            base = tuple(ord(c) for c in result if c not in ranks)
+            marks = tuple((ord(c), ranks[c]) for c in result if c in ranks)
             group = marked if marks else plain
-            sequence = Sequence(base, marks, code not in passed)
+            sequence = Sequence(base, marks, char not in passed)
             # The sign says which group; places are known when both are complete.
             place = group.setdefault(sequence, len(group))
-            classes[code] = -1 - place if marks else FIRST_SEQUENCE + place
+            classes[ord(char)] = -1 - place if marks else FIRST_SEQUENCE + place
     marked_codes = classes < 0
     classes[marked_codes] = FIRST_SEQUENCE + len(plain) - 1 - classes[marked_codes]
     blocks, index = np.unique(classes.reshape(-1, BLOCK), axis=0, return_inverse=True)
@@ -141,9 +142,11 @@ def _measure(lowercase, strip_accents, split_chinese, clean_text):
     )
 
 
-@functools.lru_cache(maxsize=1)
-def _scalar_values() -> tuple[int, ...]:
-    return tuple(code for code in range(CODE_POINTS) if not 0xD800 <= code < 0xE000)
+def _blocks() -> Iterator[list[str]]:
+    """Yield all characters that UTF-8 can write, `BLOCK` at a time."""
+    for start in range(0, CODE_POINTS, BLOCK):
+        if not 0xD800 <= start < 0xE000:
+            yield [chr(code) for code in range(start, start + BLOCK)]
 
 
 @functools.lru_cache(maxsize=1)
@@ -154,41 +157,41 @@ def _separators() -> dict[str, str]:
     """
     from tokenizers.pre_tokenizers import BertPreTokenizer
 
-    chars = [chr(code) for code in _scalar_values() if code != ord("a")]
-    words = BertPreTokenizer().pre_tokenize_str("a".join(chars))
-    found = {word for word, _ in words}
-    inside = set("".join(found))
-    separators = {char: " " for char in chars if char not in inside}
-    separators.update({w: f" {w} " for w in found if len(w) == 1 and w != "a"})
+    split = BertPreTokenizer().pre_tokenize_str
+    separators = {}
+    for chars in _blocks():
+        words = [word for word, _ in split("a" + "a".join(chars) + "a")]
+        inside = set("".join(words))
+        separators.update((char, " ") for char in chars if char not in inside)
+        separators.update((w, f" {w} ") for w in words if len(w) == 1 and w != "a")
     return separators
 
 
-def _normalized(normalizer, units: Iterable[str]) -> Iterator[str]:
-    """Yield each unit normalised, many of them in one call."""
-    units = iter(units)
-    while chunk := list(itertools.islice(units, 0x8000)):
-        yield from normalizer.normalize_str(" q ".join(chunk)).split(" q ")
+def _becomes(normalizer) -> dict[str, str]:
+    """Return what characters become inside a word, of those that do not stay.
 
-
-def _becomes(normalizer) -> dict[int, str]:
-    """Return what each code point becomes inside a word, as words and spaces."""
+    It is measured between two letters; spaces stand for ends of words.
+    """
     separators = _separators()
-    codes = _scalar_values()
     becomes = {}
-    units = _normalized(normalizer, (f"a{chr(code)}b" for code in codes))
-    for code, unit in zip(codes, units, strict=True):
-        result = unit[1:-1]
-        if result == chr(code):
-            result = separators.get(result, result)
-        elif result:
-            result = "".join(separators.get(char, char) for char in result)
+    for chars in _blocks():
+        text = "a".join(chars)
+        if separators.keys().isdisjoint(chars) and (
+            normalizer.normalize_str(text) == text
+        ):
+            continue
+        text = " q ".join(f"a{char}b" for char in chars)
+        units = normalizer.normalize_str(text).split(" q ")
+        for char, unit in zip(chars, units, strict=True):
+            result = "".join(separators.get(c, c) for c in unit[1:-1])
             while "  " in result:
                 result = result.replace("  ", " ")
-        becomes[code] = result
+            if result != char:
+                becomes[char] = result
     return becomes
 
 
-def _mark_ranks(becomes: dict[int, str]) -> dict[int, int]:
+def _mark_ranks(becomes: dict[str, str]) -> dict[str, int]:
     """Return the combining marks that survive, with their rank from 1 on.
 
     U+0345 has the highest combining class, so NFD puts every other mark before it.
@@ -196,24 +199,32 @@ def _mark_ranks(becomes: dict[int, str]) -> dict[int, int]:
     from tokenizers.normalizers import NFD
 
     decompose = NFD().normalize_str
-    kept = [result for code, result in becomes.items() if result == chr(code)]
-    units = decompose("\n".join("\u0345" + char for char in kept)).split("\n")
-    marks = [c for c, unit in zip(kept, units, strict=True) if unit == c + "\u0345"]
+    marks = []
+    for chars in _blocks():
+        kept = [char for char in chars if char not in becomes]
+        text = "\n".join("\u0345" + char for char in kept)
+        for char, unit in zip(kept, decompose(text).split("\n"), strict=False):
+            if unit == char + "\u0345":
+                marks.append(char)
     return {
-        ord(mark): 1 + sum(decompose(mark + other) == other + mark for other in marks)
+        mark: 1 + sum(decompose(mark + other) == other + mark for other in marks)
         for mark in marks
     }
 
 
-def _passed_by_marks(normalizer, ranks: dict[int, int]) -> set[int]:
-    """Return the code points over which marks change places."""
-    if len(set(ranks.values())) < 2:
+def _passed_by_marks(
+    normalizer, becomes: dict[str, str], ranks: dict[str, int]
+) -> set[str]:
+    """Return the characters over which marks change places.
+
+    They are the marks themselves and, of those that go, all that have a combining
+    class or are gone before the text is decomposed.
+    """
+    if not ranks:
         return set()
-    low, high = (chr(f(ranks, key=ranks.__getitem__)) for f in (min, max))
-    codes = _scalar_values()
-    units = _normalized(normalizer, (f"{high}{chr(code)}{low}" for code in codes))
-    return {
-        code
-        for code, unit in zip(codes, units, strict=True)
-        if unit.find(low) < unit.find(high)
-    }
+    low, high = (f(ranks, key=ranks.__getitem__) for f in (min, max))
+    gone = [char for char, result in becomes.items() if result == ""]
+    text = " q ".join(high + char + low for char in gone)
+    units = normalizer.normalize_str(text).split(" q ")
+    passed = {c for c, unit in zip(gone, units, strict=True) if unit == low + high}
+    return passed | set(ranks)

@@ -155,7 +155,7 @@ def _cut(ragged, kept):
 
 
 def _kept_lengths(first, second, budget):
-    """Return what `kzoo.tokenizers.truncation.kept_lengths` does, for each row."""
+    """Return what `kzoo.tokenizers.framing.kept_lengths` does, for each row."""
     import tensorflow as tf
 
     shorter = tf.minimum(tf.minimum(first, second), budget // 2)

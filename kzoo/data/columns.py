@@ -205,7 +205,7 @@ def _sniff_names(names, text, pair, label):
     if len(others) == 1 and len(names) == 2:
         if not text and label is not None:
             text = (others[0],)
-        elif label is None and text:
+        elif label is None and text and lowered[others[0]] not in TEXT_NAMES:
             label = others[0]
     return text, pair, label
 

@@ -32,7 +32,7 @@ from kzoo.data.options import SPLITS, ReadOptions
 from kzoo.data.sources import RawExamples, Source
 
 LABEL_NAMES = ("negative", "positive")
-SIZES = {"train": 6000, "validation": 1000, "test": 1000}
+SIZES = {"train": 12_000, "validation": 1000, "test": 1000}
 
 # The share of groups without a contrast in which nothing is turned. Without any, no
 # word leans to a class, which is a parity that a small model hardly begins to learn.

@@ -143,9 +143,13 @@ def token_batches_of(
         examples = Examples(list(examples), None, ())
     rows = tokenize(examples.texts, tokenizer, max_length, progress)
     notes = examples.notes
-    if rows.truncated:
-        note = f"{rows.truncated:,} of {len(rows):,} texts cut at {max_length} tokens"
-        notes = (*notes, note)
+    full = 0 if max_length is None else int((rows.lengths >= max_length).sum())
+    if full:
+        notes = (
+            *notes,
+            f"{full:,} of {len(rows):,} texts fill all {max_length} tokens allowed; "
+            "what is longer was cut",
+        )
     order = BatchOrder(
         rows.lengths,
         batch_size,

@@ -29,6 +29,7 @@ class ReadOptions:
             `"drop"`, or a row to `"keep"`.
         require_labels: Whether a source without labels is an error.
         size: How many examples a `demo:` source generates for the split.
+        download: Whether TFDS may download and prepare what `tfds:NAME` lacks.
         data_dir: Where `tfds:NAME` looks for prepared data; `None` is TFDS's own.
 
     Raises:
@@ -48,6 +49,7 @@ class ReadOptions:
     empty_text: str = "error"
     require_labels: bool = True
     size: int | None = None
+    download: bool = False
     data_dir: str | None = None
 
     def __post_init__(self) -> None:

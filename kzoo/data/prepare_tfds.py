@@ -1,13 +1,15 @@
-"""Write any data spec as a real TFDS data set, in array_record files."""
+"""Write any data spec as a real TFDS data set."""
 
+import contextlib
+import io
 import os
 import pathlib
 import shutil
 import tempfile
 
 from kzoo.data.options import ReadOptions
-from kzoo.data.specs import find_source
 from kzoo.data.sources import read_source
+from kzoo.data.specs import find_source
 from kzoo.errors import InputError
 
 
@@ -17,12 +19,13 @@ def prepare(
     *,
     name: str = "kzoo_reviews",
     version: str = "1.0.0",
+    file_format: str = "array_record",
     **read_options,
 ) -> pathlib.Path:
     """Write the splits of a data spec as a TFDS data set.
 
-    What it writes opens with `tfds.builder_from_directory` and as `tfds:FOLDER`, on
-    any backend and without TensorFlow; writing it needs TensorFlow. Texts, labels,
+    What it writes opens with `tfds.builder_from_directory` and as `tfds:FOLDER`;
+    writing needs TensorFlow, reading array_record does not. Texts, labels,
     label names, splits and the order of the rows are kept. The data set appears under
     its name by one rename, when it is complete.
 
@@ -31,6 +34,8 @@ def prepare(
         folder: Where `NAME/VERSION` is written.
         name: The data set's name.
         version: Its version.
+        file_format: `array_record`, which is read without TensorFlow and through
+            `tfds.data_source`; or `tfrecord`, for `tfds.load` and `tf.data`.
         **read_options: The arguments of `kzoo.data.ReadOptions`.
 
     Returns:
@@ -58,28 +63,61 @@ def prepare(
     source = find_source(spec, options)
     splits = {s: read_source(source, s, options) for s in source.splits(options)}
     first = next(iter(splits.values()))
+    if first.labels is None:
+        raise InputError(
+            "A data set to classify has labels.",
+            f"spec={os.fspath(spec)!r}, require_labels={options.require_labels}",
+            "Leave require_labels at True, or name the label_column.",
+        )
     features = {"text": tfds.features.Text()}
     if first.has_pairs:
         features["pair"] = tfds.features.Text()
     features["label"] = tfds.features.ClassLabel(names=list(first.label_names))
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = tempfile.mkdtemp(prefix=f".{name}-", dir=target.parent)
+    notes = dict.fromkeys(note for e in splits.values() for note in e.notes)
     try:
-        builder = tfds.dataset_builders.store_as_tfds_dataset(
+        builder = _builder_class(tfds)(
             name=name,
             version=version,
             features=tfds.features.FeaturesDict(features),
             split_datasets={split: list(_rows(e)) for split, e in splits.items()},
             data_dir=scratch,
-            description="\n".join(note for e in splits.values() for note in e.notes)
-            or f"Written by kzoo.data.prepare from {os.fspath(spec)}.",
-            file_format="array_record",
+            description="\n".join(notes) or f"Written from {os.fspath(spec)}.",
+            file_format=file_format,
             disable_shuffling=True,
         )
+        with _quiet(tfds):
+            builder.download_and_prepare()
         os.rename(builder.data_dir, target)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return target
+
+
+def _builder_class(tfds):
+    class Builder(tfds.dataset_builders.AdhocBuilder, skip_registration=True):
+        # Nothing is downloaded. Looking for a list of downloads needs the package
+        # importlib_resources, which tensorflow_datasets does not install.
+        url_infos = {}
+
+    return Builder
+
+
+@contextlib.contextmanager
+def _quiet(tfds):
+    """Keep what TFDS prints and logs while it writes off the terminal."""
+    from absl import logging
+
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity(logging.ERROR)
+    tfds.disable_progress_bar()
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        tfds.enable_progress_bar()
+        logging.set_verbosity(verbosity)
 
 
 def _rows(examples):

@@ -117,10 +117,11 @@ def read_source(source: Source, split: str, options: ReadOptions) -> Examples:
         note = _cut_note(source, split, shares, len(rows), len(train.texts))
         raw.notes = (*raw.notes, note)
     names = options.label_names or raw.label_names
+    alone = names is None and train is raw
     if names is None and raw.labels is not None:
         train = source.read_part("train") if train is None else train
         names = sort_names(_written_labels(train))
-    return _finish(raw, names, split, options)
+    return _finish(raw, names, options, needs_two=alone or split == "train")
 
 
 def _no_such_split(source: Source, split: str, known: dict) -> InputError:
@@ -169,19 +170,19 @@ def _join(parts: list[RawExamples]) -> RawExamples:
     )
 
 
-def _finish(raw: RawExamples, names, split: str, options: ReadOptions) -> Examples:
+def _finish(raw: RawExamples, names, options: ReadOptions, needs_two: bool) -> Examples:
     raw = _without_empty_texts(raw, options.empty_text)
     if not raw.texts:
         raise InputError(
             "A split holds at least one example.",
-            f"split={split!r}, source={raw.where!r}, which has none",
+            f"source={raw.where!r}, which has none",
             "Check the file, or the share that is cut.",
         )
     if raw.labels is None:
         names = tuple(str(name) for name in names or ())
         return Examples(raw.texts, None, names, raw.notes)
     written = _written_labels(raw)
-    if split == "train" or options.label_names is None:
+    if needs_two:
         require_two_labels(written, raw.where, options.label_names)
     labels, names, note = encode_labels(
         written, names, where=raw.where, lines=raw.lines

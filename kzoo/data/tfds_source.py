@@ -7,6 +7,7 @@ TensorFlow; anything else through `tf.data`, which does.
 import importlib.util
 import pathlib
 
+from kzoo.data.columns import PAIR_NAMES
 from kzoo.data.examples import Text
 from kzoo.data.options import SPLITS, ReadOptions
 from kzoo.data.sources import RawExamples, Source
@@ -67,11 +68,14 @@ def _builder(name: str, options: ReadOptions):
             f"spec='tfds:{name}' ({reason})",
             "Check the name, or the path of the folder that holds dataset_info.json.",
         ) from error
+    if not builder.info.splits and options.download:
+        builder.download_and_prepare()
     if not builder.info.splits:
         raise InputError(
             "A TFDS data set is prepared before it is read.",
             f"spec='tfds:{name}', not in {builder.data_dir}",
-            f"Run: tfds build {name}; or pass the data_dir that holds it.",
+            "Pass download=True (--download) to have TFDS fetch it, or the data_dir "
+            f"that holds it, or run: tfds build {name}.",
         )
     return builder
 
@@ -117,16 +121,15 @@ def _rows(builder, split: str):
         return (source[i] for i in range(len(source)))
     tfds = _tfds()
     reading = tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False)
-    dataset = builder.as_dataset(
-        split=split, shuffle_files=False, read_config=reading
-    )
+    dataset = builder.as_dataset(split=split, shuffle_files=False, read_config=reading)
     return tfds.as_numpy(dataset)
 
 
 def _features(features, where: str, options: ReadOptions):
     """Return the names of the features that hold text, second text and label."""
     tfds = _tfds()
-    kinds = dict(features.items()) if hasattr(features, "items") else {}
+    # By name: the order in which a stored data set lists its features is not fixed.
+    kinds = dict(sorted(features.items())) if hasattr(features, "items") else {}
     texts = [n for n, kind in kinds.items() if isinstance(kind, tfds.features.Text)]
     labels = [
         n for n, kind in kinds.items() if isinstance(kind, tfds.features.ClassLabel)
@@ -135,15 +138,18 @@ def _features(features, where: str, options: ReadOptions):
     text = _chosen("text_column", options.text_column, texts, where, listed)
     pair = _chosen("pair_column", options.pair_column, texts, where, listed)
     label = _chosen("label_column", options.label_column, labels, where, listed)
-    if text is None and len(texts) in (1, 2):
-        text = next(name for name in texts if name != pair)
-        if len(texts) == 2 and pair is None:
-            pair = texts[1]
+    if text is None and pair is None:
+        if len(texts) == 1:
+            text = texts[0]
+        for first, second in (("text", "pair"), *PAIR_NAMES):
+            if sorted((first, second)) == texts:
+                text, pair = first, second
     if label is None and len(labels) == 1 and options.require_labels:
         label = labels[0]
     if text is None or (label is None and options.require_labels):
         raise InputError(
-            "A data set to classify has one Text feature, or two, and one ClassLabel.",
+            "A data set to classify has one Text feature, or two that are a known "
+            "pair, and one ClassLabel.",
             f"spec={where!r} with features {listed or type(features).__name__}",
             "Name them with text_column, pair_column and label_column, or choose "
             "another data set.",

@@ -19,7 +19,6 @@ class TokenRows:
         offsets: (n + 1,) int64; row i is `flat[offsets[i]:offsets[i + 1]]`.
         flat_segments: As `flat`, the segment of each token, or `None` where every
             text stands alone.
-        truncated: How many texts were cut at the maximum length.
 
     Example:
         >>> rows = TokenRows(np.array([2, 7, 3, 2, 3]), np.array([0, 3, 5]))
@@ -30,7 +29,6 @@ class TokenRows:
     flat: np.ndarray
     offsets: np.ndarray
     flat_segments: np.ndarray | None = None
-    truncated: int = 0
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -85,26 +83,14 @@ def tokenize(
     Returns:
         The rows.
     """
-    rows, segments, truncated = [], [], 0
-    paired = any(isinstance(text, tuple) for text in texts)
+    rows, segments = [], []
+    paired = bool(len(texts)) and isinstance(texts[0], tuple)
     for start in range(0, len(texts), _CHUNK):
         chunk = list(texts[start : start + _CHUNK])
-        # One token more than allowed tells a text that is cut from one that fits.
-        room = None if max_length is None else max_length + 1
-        encoded = tokenizer.encode_batch(chunk, max_length=room)
-        ids, kinds = list(encoded.ids), list(encoded.segment_ids)
-        if room is not None:
-            long = [i for i, row in enumerate(ids) if len(row) == room]
-            if long:
-                again = tokenizer.encode_batch(
-                    [chunk[i] for i in long], max_length=max_length
-                )
-                for place, i in enumerate(long):
-                    ids[i], kinds[i] = again.ids[place], again.segment_ids[place]
-            truncated += len(long)
-        rows += ids
+        encoded = tokenizer.encode_batch(chunk, max_length=max_length)
+        rows += encoded.ids
         if paired:
-            segments += kinds
+            segments += encoded.segment_ids
         if progress is not None:
             progress(start + len(chunk), len(texts))
     offsets = np.zeros(len(rows) + 1, dtype="int64")
@@ -113,5 +99,4 @@ def tokenize(
         flat=np.concatenate(rows).astype("int32") if rows else np.zeros(0, "int32"),
         offsets=offsets,
         flat_segments=np.concatenate(segments).astype("int8") if segments else None,
-        truncated=truncated,
     )

@@ -5,6 +5,7 @@ from kzoo.layers.feed_forward import FeedForward
 from kzoo.layers.layer_normalization import LayerNormalization
 from kzoo.layers.masks import causal_mask, combine_masks
 from kzoo.layers.multi_head_attention import MultiHeadAttention
+from kzoo.layers.naive_bayes_ngrams import NaiveBayesNgrams
 from kzoo.layers.ngram_embedding import NgramEmbedding
 from kzoo.layers.pooling import FirstTokenPooling, MaskedMeanPooling
 from kzoo.layers.positions import PositionEmbedding, SinePositionEncoding
@@ -18,6 +19,7 @@ __all__ = [
     "LayerNormalization",
     "MaskedMeanPooling",
     "MultiHeadAttention",
+    "NaiveBayesNgrams",
     "NgramEmbedding",
     "PositionEmbedding",
     "ResidualSublayer",

@@ -56,6 +56,7 @@ class FeedForward(keras.layers.Layer):
         self.use_bias = use_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.output_initializer = keras.initializers.get(output_initializer)
+        self.supports_masking = True
 
     def build(self, input_shape):
         """Create both dense layers."""

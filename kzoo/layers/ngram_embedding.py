@@ -3,13 +3,8 @@
 import keras
 from keras import ops
 
-from kzoo.errors import InputError
 from kzoo.layers import checks
-
-# A multiplier below 2**11 - 1 keeps hash * multiplier + id inside int32 for every
-# bucket count up to 2**20, on backends that have no int64 (JAX by default).
-_MULTIPLIER = 1021
-_MOST_BUCKETS = 2**20
+from kzoo.layers.ngram_hashing import check_ngrams, ngram_buckets
 
 
 @keras.saving.register_keras_serializable(package="kzoo")
@@ -40,7 +35,7 @@ class NgramEmbedding(keras.layers.Layer):
         (B, T, D): to be added to the token embedding.
 
     Raises:
-        InputError: If a size is below 2 or comes twice, the buckets exceed 2**20, or
+        InputError: If a size is below 2 or comes twice, the buckets exceed 2**21, or
             a width is not positive.
 
     Example:
@@ -65,22 +60,10 @@ class NgramEmbedding(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         self.sizes = tuple(sizes)
-        checks.positive(num_buckets=num_buckets, hidden_dim=hidden_dim)
-        distinct = len(set(self.sizes)) == len(self.sizes)
-        if not self.sizes or min(self.sizes) < 2 or not distinct:
-            raise InputError(
-                "An n-gram has two tokens or more, and each length comes once.",
-                f"sizes={self.sizes}",
-                "Pass lengths such as (2, 3).",
-            )
+        checks.positive(hidden_dim=hidden_dim)
+        check_ngrams(self.sizes, num_buckets, least=2)
         if ngram_dim is not None:
             checks.positive(ngram_dim=ngram_dim)
-        if num_buckets > _MOST_BUCKETS:
-            raise InputError(
-                "The hash must stay inside int32.",
-                f"num_buckets={num_buckets}",
-                f"Pass at most {_MOST_BUCKETS}.",
-            )
         self.num_buckets = num_buckets
         self.hidden_dim = hidden_dim
         self.ngram_dim = ngram_dim
@@ -110,19 +93,13 @@ class NgramEmbedding(keras.layers.Layer):
 
     def call(self, token_ids, padding_mask=None):
         """Return the n-grams' vectors, (B, T, D)."""
-        # The remainder first: then no id, however great, overflows the product.
-        ids = ops.cast(token_ids, "int32") % self.num_buckets
-        whole = ops.ones_like(ids) if padding_mask is None else padding_mask
-        whole = real = ops.cast(whole, "int32")
-        tables = dict(zip(self.sizes, self.tables, strict=True))
-        hashed, total = ids, 0.0
-        for size in range(2, max(self.sizes) + 1):
-            hashed = (_delayed(hashed) * _MULTIPLIER + ids) % self.num_buckets
-            whole = _delayed(whole) * real
-            if size in tables:
-                rows = ops.take(tables[size], hashed, axis=0)  # (B, T, width)
-                weight = ops.cast(whole, self.compute_dtype)[:, :, None]
-                total = total + ops.cast(rows, self.compute_dtype) * weight
+        total, tables = 0.0, dict(zip(self.sizes, self.tables, strict=True))
+        for size, buckets, whole in ngram_buckets(
+            token_ids, padding_mask, self.sizes, self.num_buckets
+        ):
+            rows = ops.take(tables[size], buckets, axis=0)  # (B, T, width)
+            weight = ops.cast(whole, self.compute_dtype)[:, :, None]
+            total = total + ops.cast(rows, self.compute_dtype) * weight
         return total if self.projection is None else self.projection(total)
 
     def compute_output_shape(self, token_ids_shape, padding_mask_shape=None):
@@ -141,8 +118,3 @@ class NgramEmbedding(keras.layers.Layer):
                 self.embeddings_initializer
             ),
         }
-
-
-def _delayed(x):
-    """Return x one position later, zero in front: (B, T) -> (B, T)."""
-    return ops.pad(x, ((0, 0), (1, 0)))[:, :-1]

@@ -8,8 +8,8 @@ import numpy as np
 
 from kzoo.errors import InputError
 from kzoo.tokenizers.encoded_texts import EncodedTexts
+from kzoo.tokenizers.framing import framed
 from kzoo.tokenizers.text_input import as_pair, as_text
-from kzoo.tokenizers.truncation import kept_lengths
 
 
 class WordPieceTokenizer:
@@ -319,32 +319,15 @@ class WordPieceTokenizer:
         )
         encoded = EncodedTexts([], [])
         for _, second in pairs:
-            ids, segments = self._frame(
-                next(rows).ids, None if second is None else next(rows).ids, max_length
+            ids, segments = framed(
+                next(rows).ids,
+                None if second is None else next(rows).ids,
+                (self.cls_id, self.sep_id),
+                max_length,
             )
             encoded.ids.append(np.array(ids, "int32"))
             encoded.segment_ids.append(np.array(segments, "int32"))
         return encoded
-
-    def _frame(self, first, second, max_length):
-        """Cut to `max_length` and put the special tokens around."""
-        special = 2 if second is None else 3
-        if max_length is not None:
-            if max_length < special:
-                raise InputError(
-                    f"max_length leaves room for the {special} special tokens.",
-                    f"max_length={max_length}",
-                    f"Pass {special} or more.",
-                )
-            kept = kept_lengths(len(first), len(second or ()), max_length - special)
-            first, second = first[: kept[0]], second and second[: kept[1]]
-        ids = [self.cls_id, *first, self.sep_id]
-        if second is None:
-            return ids, [0] * len(ids)
-        return (
-            [*ids, *second, self.sep_id],
-            [0] * len(ids) + [1] * (len(second) + 1),
-        )
 
     def decode(self, ids: Iterable[int], skip_special_tokens: bool = True) -> str:
         """Return the text that some ids spell.

@@ -1,32 +1,38 @@
-"""Training with `model.fit`: schedules, losses, optimizers, callbacks."""
+"""Training with `model.fit`: schedules, losses, optimizers, callbacks.
 
-from kzoo.training.best_preset import BestPreset
-from kzoo.training.compiling import compile_classifier
-from kzoo.training.finite_loss import RequireFiniteLoss
-from kzoo.training.history_log import HistoryLog, read_history
-from kzoo.training.interruption import InterruptBetweenSteps
-from kzoo.training.losses import SmoothedSparseCrossentropy
-from kzoo.training.optimizers import adamw
-from kzoo.training.progress import Progress
-from kzoo.training.schedules import WarmupDecay
-from kzoo.training.stop_at_step import StopAtStep
-from kzoo.training.strategies import strategy
-from kzoo.training.tensorboard_log import TensorBoardLog
-from kzoo.training.throughput_log import ThroughputLog
+Keras is loaded when a part that needs it is first asked for.
+"""
 
-__all__ = [
-    "BestPreset",
-    "HistoryLog",
-    "InterruptBetweenSteps",
-    "Progress",
-    "RequireFiniteLoss",
-    "SmoothedSparseCrossentropy",
-    "StopAtStep",
-    "TensorBoardLog",
-    "ThroughputLog",
-    "WarmupDecay",
-    "adamw",
-    "compile_classifier",
-    "read_history",
-    "strategy",
-]
+import importlib
+
+_MODULES = {
+    "BestPreset": "best_preset",
+    "HistoryLog": "history_log",
+    "InterruptBetweenSteps": "interruption",
+    "Progress": "progress",
+    "RequireFiniteLoss": "finite_loss",
+    "SmoothedSparseCrossentropy": "losses",
+    "StopAtStep": "stop_at_step",
+    "TensorBoardLog": "tensorboard_log",
+    "ThroughputLog": "throughput_log",
+    "WarmupDecay": "schedules",
+    "adamw": "optimizers",
+    "classification_metrics": "metrics",
+    "compile_classifier": "compiling",
+    "read_history": "history",
+    "set_seed": "seeding",
+    "strategy": "strategies",
+}
+
+__all__ = [*_MODULES]
+
+
+def __getattr__(name: str):
+    if name in _MODULES:
+        module = importlib.import_module(f"kzoo.training.{_MODULES[name]}")
+        return getattr(module, name)
+    raise AttributeError(f"module 'kzoo.training' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -32,6 +32,7 @@ class RequireFiniteLoss(keras.callbacks.Callback):
             rate = learning_rate_of(self.model.optimizer, self.steps - 1)
             raise FloatingPointError(
                 "The loss of a step must be finite. "
-                f"Received: loss={loss} at step {self.steps}, learning_rate={rate:.3g}. "
+                f"Received: loss={loss} at step {self.steps}, "
+                f"learning_rate={rate:.3g}. "
                 "Lower the learning rate, warm up longer, or clip gradients."
             )

@@ -14,6 +14,7 @@ SHAPE = {
     "pooling": "first",
     "pooler_activation": "tanh",
     "ngram_sizes": [],
+    "encoder_length": None,
 }
 
 

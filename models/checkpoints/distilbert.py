@@ -14,6 +14,7 @@ SHAPE = {
     "pooler_activation": "relu",
     "num_segments": 0,
     "ngram_sizes": [],
+    "encoder_length": None,
     "layer_norm_epsilon": 1e-12,
 }
 

@@ -29,12 +29,14 @@ class Case:
         config: Arguments of the constructor, away from its defaults; a function
             is called for its value each time.
         output: Shape of the output without batch, None for the length.
+        in_float32: Whether the output is float32 under every policy.
     """
 
     layer: Callable
     inputs: dict
     config: dict
     output: tuple
+    in_float32: bool = False
 
     def make(self, **kwargs):
         """Return a new layer."""
@@ -173,6 +175,19 @@ CASES = {
         {**IDS, "padding_mask": ((None,), "mask")},
         {"sizes": (2, 3), "num_buckets": 37, "hidden_dim": D, "ngram_dim": 5},
         (None, D),
+    ),
+    "NaiveBayesNgrams": Case(
+        layers.NaiveBayesNgrams,
+        {**IDS, "padding_mask": ((None,), "mask")},
+        {
+            "num_classes": 3,
+            "sizes": (1, 3),
+            "num_buckets": 37,
+            "shrinkage": 5.0,
+            "min_count": 1,
+        },
+        (3,),
+        in_float32=True,
     ),
     "MaskedMeanPooling": Case(layers.MaskedMeanPooling, PADDED, {}, (D,)),
     "FirstTokenPooling": Case(layers.FirstTokenPooling, PADDED, {}, (D,)),

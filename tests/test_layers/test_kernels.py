@@ -122,7 +122,7 @@ def test_masks_broadcast_to_every_head():
 
 
 def test_scores_of_half_a_million_do_not_overflow():
-    query = array(B, T, N, H, scale=500)
+    query = keras.ops.convert_to_tensor(array(B, T, N, H, scale=500))
     scores = to_numpy(k.attention_scores(query, query, None, 1.0))
     assert np.isfinite(scores).all()
     np.testing.assert_allclose(scores.sum(-1), 1, atol=1e-5)

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+import kzoo
 from kzoo.errors import InputError
 from kzoo.models import TextClassifier, list_presets
 from kzoo.models.presets import PRESETS
@@ -47,7 +48,7 @@ VARIANTS = {
     "pre-norm": {},
     "sinusoidal": {"positions": "sinusoidal", "num_segments": 0},
     "no-positions": {"positions": "none"},
-    "n-grams": {"ngram_sizes": (2, 3), "ngram_buckets": 101, "ngram_dim": 3},
+    "n-grams": {"ngram_sizes": (1, 2), "ngram_buckets": 101, "encoder_length": 5},
     "three-labels": {"label_names": ("x", "y", "z"), "activation": "gelu_tanh"},
 }
 
@@ -94,12 +95,46 @@ def test_padding_and_company_change_nothing():
     np.testing.assert_allclose(logits(model, inputs), together, atol=1e-6)
 
 
-def test_ngrams_reach_the_logits():
-    model = tiny(**VARIANTS["n-grams"], positions="none", num_layers=1)
-    ids = np.array([[5, 6, 7, 8]])
-    swapped = np.array([[6, 5, 8, 7]])
-    ours = [logits(model, {"token_ids": i}) for i in (ids, swapped)]
-    assert np.abs(ours[0] - ours[1]).max() > 1e-6
+def with_ngrams(**overrides):
+    """Return a model whose n-grams speak, with the texts they were counted on."""
+    model = tiny(**VARIANTS["n-grams"], **overrides)
+    texts = kzoo.data.Examples(
+        ["fine film", "a fine plot", "dull film", "the dull plot"] * 2,
+        np.array([1, 1, 0, 0] * 2),
+        model.label_names,
+    )
+    return model, kzoo.data.batches(texts, model.tokenizer, batch_size=4)
+
+
+def test_fit_counts_the_ngrams_first():
+    model, data = with_ngrams()
+    assert not model.ngrams.adapted
+    model.optimizer.learning_rate = 0.1
+    model.fit(data, epochs=10, verbose=0)
+    assert model.ngrams.adapted
+    counted = keras.ops.convert_to_numpy(model.ngrams.ratio)
+    assert [r.label for r in model.classify(["a fine film", "a dull film"])] == [
+        "1",
+        "0",
+    ]
+    model.fit(data, epochs=1, verbose=0)
+    np.testing.assert_array_equal(
+        keras.ops.convert_to_numpy(model.ngrams.ratio), counted
+    )
+
+
+def test_encoder_reads_the_first_tokens_and_ngrams_all():
+    model, data = with_ngrams()
+    ids = np.array([[5, 6, 7, 8, 9, 10, 11]], "int32")
+    swapped = np.array([[5, 6, 7, 8, 9, 11, 10]], "int32")
+    before = [logits(model, {"token_ids": i}) for i in (ids, swapped)]
+    np.testing.assert_array_equal(*before)
+    model.adapt(data)
+    rng = np.random.default_rng(0)
+    model.ngrams.ratio.assign(rng.normal(size=(101, 2)))
+    model.ngrams.evidence.assign(rng.normal(size=(101, 1)))
+    after = [logits(model, {"token_ids": i}) for i in (ids, swapped)]
+    assert np.abs(after[0] - after[1]).max() > 1e-3
 
 
 def test_classify_keeps_the_order():

@@ -21,7 +21,7 @@ PIECES = [
         "𪜀",
         "𫠝",
         "𰀀",
-        "豈",
+        "\uf900",
         "〇",
     ),
     # Hangul: composed, jamo, half-width; kana with marks

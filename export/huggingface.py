@@ -1,0 +1,43 @@
+"""The layout that Optimum's ORTModel classes open: the graph beside `config.json`."""
+
+import pathlib
+import shutil
+import tempfile
+
+from kzoo.errors import InputError
+from kzoo.export import onnx_writer
+from kzoo.export.options import Options
+from kzoo.export.signature import ONNXRUNTIME, Signature
+from kzoo.export.subject import Subject
+
+_WEIGHTS = (".safetensors", ".bin")
+
+
+def subject_for(subject: Subject) -> Subject:
+    """Return the subject with the inputs that transformers' tokenizers give.
+
+    Raises:
+        InputError: If the model is of no family that transformers has.
+    """
+    if not hasattr(subject.model, "export_to_transformers"):
+        raise InputError(
+            "The layout huggingface is for models that transformers has too.",
+            f"model of type {type(subject.model).__name__}",
+            "Use layout='plain'.",
+        )
+    return subject.with_token_type_ids()
+
+
+def signatures(subject: Subject, options: Options) -> tuple[Signature, ...]:
+    """Return the tensor form's signature; texts are tokenised outside."""
+    return (subject.signature().at(onnx_writer.MODEL, ONNXRUNTIME),)
+
+
+def write(subject: Subject, folder: pathlib.Path, options: Options) -> None:
+    """Write the graph, the config and the tokenizer; needs the TensorFlow backend."""
+    with tempfile.TemporaryDirectory() as whole:
+        subject.model.export_to_transformers(whole)
+        for path in pathlib.Path(whole).iterdir():
+            if path.suffix not in _WEIGHTS:
+                shutil.copyfile(path, folder / path.name)
+    onnx_writer.save(onnx_writer.graph(subject, options), folder / onnx_writer.MODEL)
