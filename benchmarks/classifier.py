@@ -202,7 +202,9 @@ def main():
         for process in processes.values():
             process.stdin.close()
             process.wait()
-    print("| peer | " + " | ".join(f"b{b} x (samples/s)" for b in BATCHES) + " | logits |")
+    print(
+        "| peer | " + " | ".join(f"b{b} x (samples/s)" for b in BATCHES) + " | logits |"
+    )
     print("|---" * (len(BATCHES) + 2) + "|")
     for peer in processes:
         cells = []

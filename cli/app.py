@@ -83,8 +83,11 @@ def run(arguments: Sequence[str]) -> int:
         with warnings.catch_warnings():
             if not os.environ.get("KZOO_DEBUG"):
                 warnings.simplefilter("ignore")
-            app(list(arguments), prog_name="kzoo", standalone_mode=False)
+            # Typer returns the status of an Exit, and of a ctrl-C that it caught.
+            status = app(list(arguments), prog_name="kzoo", standalone_mode=False)
             sys.stdout.flush()
-        return exit_status.OK
+        if status == exit_status.INTERRUPTED:
+            return exit_status.report(KeyboardInterrupt(), as_json)
+        return status if isinstance(status, int) else exit_status.OK
     except BaseException as error:  # the top: each ends as a status and a line
         return exit_status.report(error, as_json)

@@ -45,6 +45,13 @@ class Failure(RuntimeError):
         self.told = told
 
 
+class Interrupted(Exception):
+    """Ctrl-C was taken and work was saved; the message says what there is.
+
+    Not a `KeyboardInterrupt`, of which Typer would drop the message.
+    """
+
+
 def explain(error: BaseException) -> tuple[int, str]:
     """Return the exit status of an error, and its line.
 
@@ -58,7 +65,7 @@ def explain(error: BaseException) -> tuple[int, str]:
         return error.exit_code, ""
     if isinstance(error, SystemExit):
         return (error.code if isinstance(error.code, int) else FAILED), ""
-    if isinstance(error, KeyboardInterrupt | typer.Abort):
+    if isinstance(error, KeyboardInterrupt | typer.Abort | Interrupted):
         return INTERRUPTED, _one_line(str(error)) or "Interrupted."
     if isinstance(error, BrokenPipeError):
         return FAILED, ""

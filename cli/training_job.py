@@ -12,13 +12,14 @@ from typing import Any
 from kzoo.cli import run_folder, training_data
 from kzoo.cli.console import Console
 from kzoo.cli.data_options import DataOptions
-from kzoo.cli.exit_status import Failure
+from kzoo.cli.exit_status import Failure, Interrupted
 from kzoo.cli.train_options import ModelOptions, TrainOptions
 from kzoo.errors import InputError, unknown_name
 from kzoo.files import write_json
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 DECAYS = ("linear", "cosine", "constant")
+MONITORS = ("val_loss", "val_accuracy", "loss", "accuracy")
 
 
 @dataclasses.dataclass
@@ -59,6 +60,8 @@ class Job:
             )
         if train.precision not in PRECISIONS:
             raise unknown_name("precision", train.precision, PRECISIONS)
+        if train.monitor not in MONITORS:
+            raise unknown_name("value to monitor", train.monitor, MONITORS)
         if train.decay not in (None, *DECAYS):
             raise unknown_name("decay", train.decay, DECAYS)
         for name, value in (
@@ -71,7 +74,7 @@ class Job:
                     f"--{name} {value}",
                     "Leave it out for none.",
                 )
-        if train.learning_rate == 0:
+        if train.learning_rate is not None and train.learning_rate <= 0:
             raise InputError(
                 "A learning rate is positive.", "--learning-rate 0", "Try 1e-3."
             )
@@ -120,7 +123,7 @@ def run_training(job: Job, console: Console) -> dict[str, Any]:
     Raises:
         InputError: If the data or an option is not fit.
         Failure: If the loss was lost.
-        KeyboardInterrupt: If the user stopped it; the run folder can be opened.
+        Interrupted: If the user stopped it; the run folder can be opened.
     """
     import keras
 
@@ -179,7 +182,7 @@ def run_training(job: Job, console: Console) -> dict[str, Any]:
     if outcome.lost:
         raise Failure(outcome.lost)
     if outcome.interrupted:
-        raise KeyboardInterrupt(outcome.interrupted)
+        raise Interrupted(outcome.interrupted)
     return record
 
 

@@ -121,7 +121,9 @@ def _most_ids(model):
 def _own_inputs(model):
     """Return the structure of tensors that a model's call takes."""
     if getattr(model, "inputs", None):
-        return model.input
+        # A sequential model has no `input` before it was called on its own.
+        sequential = isinstance(model, keras.Sequential)
+        return model.inputs[0] if sequential else model.input
     shapes = getattr(model, "_build_shapes_dict", None)
     if not model.built or not shapes:
         raise InputError(

@@ -5,6 +5,9 @@ import functools
 import logging
 from collections.abc import Iterator
 
+import keras
+import numpy as np
+
 from kzoo.export.errors import ExportError
 from kzoo.export.onnx_kernels import handlers, onnx_kernels
 from kzoo.export.signature import Signature
@@ -13,6 +16,8 @@ from kzoo.export.trace import tensor_specs, traced
 
 # LayerNormalization came with 17; every runtime of today knows it.
 OPSET = 17
+
+_WEIGHT = "kzoo_weight_"
 
 
 def convert(subject: Subject, signature: Signature):
@@ -27,22 +32,23 @@ def convert(subject: Subject, signature: Signature):
     import onnx
     import tf2onnx
 
+    # The converter copies constants many times: it sees the weights as inputs.
+    weights = list({id(x): x for x in subject.model.variables}.values())
     around = functools.partial(onnx_kernels, subject.model)
-    function = traced(subject, signature, around)
+    function = traced(subject, signature, around=around, weights=weights)
+    specs = [*tensor_specs(signature), *_weight_specs(weights)]
     _forget_eager_tables()
     with _complaints() as complaints:
         try:
             model, _ = tf2onnx.convert.from_function(
-                function,
-                tensor_specs(signature),
-                opset=OPSET,
-                custom_op_handlers=handlers(),
+                function, specs, opset=OPSET, custom_op_handlers=handlers()
             )
         except (ValueError, RuntimeError, AttributeError, KeyError) as error:
             raise ExportError(
                 "The model's graph could not be converted to ONNX. Received: "
                 f"{type(error).__name__}: {error}"
             ) from error
+    _fill_weights(model, weights)
     _check_operators(model, complaints)
     _name_axes(model, signature)
     model.producer_name, model.producer_version = "kzoo", ""
@@ -53,6 +59,45 @@ def convert(subject: Subject, signature: Signature):
         model.opset_import.remove(opset)
     onnx.checker.check_model(model)
     return model
+
+
+def _weight_specs(weights):
+    import tensorflow as tf
+
+    return [
+        tf.TensorSpec(x.shape, x.dtype, name=f"{_WEIGHT}{index}")
+        for index, x in enumerate(weights)
+    ]
+
+
+def _fill_weights(model, weights):
+    """Turn the inputs that stand for weights into initializers, named by path."""
+    from onnx import numpy_helper
+
+    used = {name for node in _all_nodes(model.graph) for name in node.input}
+    names, taken = {}, set()
+    for index, variable in enumerate(weights):
+        name = f"{_WEIGHT}{index}"
+        path = variable.path if variable.path not in taken else name
+        taken.add(path)
+        if name in used:
+            names[name] = path
+            value = np.ascontiguousarray(keras.ops.convert_to_numpy(variable))
+            model.graph.initializer.append(numpy_helper.from_array(value, path))
+    for node in _all_nodes(model.graph):
+        node.input[:] = [names.get(name, name) for name in node.input]
+    inputs = [x for x in model.graph.input if not x.name.startswith(_WEIGHT)]
+    del model.graph.input[:]
+    model.graph.input.extend(inputs)
+
+
+def _all_nodes(graph):
+    """Yield the nodes of a graph and of the graphs inside them."""
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            for inner in (attribute.g, *attribute.graphs):
+                yield from _all_nodes(inner)
 
 
 def _forget_eager_tables():

@@ -9,24 +9,33 @@ from kzoo.export.signature import Signature
 from kzoo.export.subject import Subject
 
 
-def traced(subject: Subject, signature: Signature, around=contextlib.nullcontext):
+def traced(
+    subject: Subject, signature: Signature, *, around=contextlib.nullcontext, weights=()
+):
     """Return the subject's call as a `tf.function` of the signature's inputs.
 
     Args:
         subject: What is exported.
         signature: The signature of its tensor form.
         around: A context to trace in, such as `onnx_kernels`.
+        weights: Keras variables whose values the function takes as further tensors,
+            behind the inputs, instead of reading them.
 
     Returns:
-        A `tf.function` of keyword tensors that returns a dict of tensors.
+        A `tf.function` of tensors that returns a dict of tensors.
     """
     import tensorflow as tf
 
     names = [spec.name for spec in signature.inputs]
 
     def function(*tensors):
-        with around():
-            outputs = subject.call(dict(zip(names, tensors, strict=True)))
+        inputs = dict(zip(names, tensors, strict=False))
+        values = zip(weights, tensors[len(names) :], strict=True)
+        scope = contextlib.nullcontext()
+        if weights:
+            scope = keras.StatelessScope(state_mapping=list(values))
+        with scope, around():
+            outputs = subject.call(inputs)
         named = {}
         for spec in signature.outputs:
             named[spec.name] = tf.identity(outputs[spec.name])

@@ -165,12 +165,13 @@ def _bytes(text):
 def _groups(texts, first):
     """Return the indices of the texts that run together.
 
-    None at all; one alone; the first ones together, so that lengths are mixed; the
-    others by length. Invalid UTF-8 runs apart, since not every client can mix it
-    with text.
+    None at all; one alone; the short ones of the first, so that lengths are mixed; a
+    short one with the last of the first, which is cut; the others by length. Invalid
+    UTF-8 runs apart, since not every client can mix it with text.
     """
     valid = [index for index, text in enumerate(texts) if _is_valid(text)]
-    groups = [[], valid[:1], [index for index in valid if index < first]]
+    short = [index for index in valid if index < first - 1]
+    groups = [[], short[:1], short, [*short[:1], first - 1]]
     rest = [index for index in valid if index >= first]
     rest.sort(key=lambda index: len(texts[index]))
     invalid = [index for index in range(len(texts)) if not _is_valid(texts[index])]

@@ -20,7 +20,9 @@ class InputError(ValueError):
     def __init__(self, rule: str, received: str = "", fix: str = "") -> None:
         parts = [rule]
         if received:
-            parts.append(f"Received: {received}" + ("" if received[-1] in ".!?" else "."))
+            parts.append(
+                f"Received: {received}" + ("" if received[-1] in ".!?" else ".")
+            )
         if fix:
             parts.append(fix)
         super().__init__(" ".join(parts))

@@ -56,7 +56,7 @@ def save_weights(model, folder: str | os.PathLike) -> None:
 def weights_of(model) -> dict[str, np.ndarray]:
     """Return the values of a model's weights by their paths inside the model."""
     return {
-        name: keras.ops.convert_to_numpy(variable)
+        name: np.asarray(keras.ops.convert_to_numpy(variable))
         for name, variable in variables_of(model).items()
     }
 

@@ -52,8 +52,8 @@ def _from_folder(cls, folder, overrides):
             f"folder={str(folder)!r} without it",
             "Pass a run or preset folder, or a Hugging Face folder.",
         )
-    names = overrides.get("label_names")
-    fresh = () if names is None or _same(names, config["label_names"]) else _HEAD
+    names = overrides.get("label_names", config["label_names"])
+    fresh = () if len(names) == len(config["label_names"]) else _HEAD
     if fresh:
         warnings.warn(
             f"The last layer starts anew: the labels {tuple(names)} are not those of "
@@ -71,10 +71,6 @@ def _from_folder(cls, folder, overrides):
         model.tokenizer = WordPieceTokenizer.from_folder(tokenizer_folder)
         _check_vocabulary(model, tokenizer_folder)
     return model
-
-
-def _same(names, others):
-    return len(names) == len(others)
 
 
 def _has_tokenizer(folder):

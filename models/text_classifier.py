@@ -222,7 +222,7 @@ class TextClassifier(Task):
         self.classifier = keras.layers.Dense(
             len(label_names),
             kernel_initializer=initializer(),
-            dtype=keras.DTypePolicy("float32") if not dtype.quantization_mode else dtype,
+            dtype=dtype if dtype.quantization_mode else "float32",
             name="classifier",
         )
         self.ngrams = None

@@ -8,10 +8,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
+# isort: off
 import torch  # noqa: F401  before tensorflow: the other order clashes in OpenMP
-import pytest
 
+# isort: on
 import keras
+import pytest
 
 SHARED_DATA = pathlib.Path(__file__).parents[2] / "shared" / "data"
 

@@ -183,7 +183,7 @@ def _becomes(normalizer) -> dict[str, str]:
         text = " q ".join(f"a{char}b" for char in chars)
         units = normalizer.normalize_str(text).split(" q ")
         for char, unit in zip(chars, units, strict=True):
-            result = "".join(separators.get(c, c) for c in unit[1:-1])
+            result = "".join(str(separators.get(c, c)) for c in unit[1:-1])
             while "  " in result:
                 result = result.replace("  ", " ")
             if result != char:

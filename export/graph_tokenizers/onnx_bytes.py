@@ -1,7 +1,7 @@
 """Texts to one stream of bytes inside an ONNX graph."""
 
 from kzoo.export.graph_tokenizers.normalisation_tables import NormalisationTables
-from kzoo.export.graph_tokenizers.onnx_graph_writer import OnnxGraphWriter
+from kzoo.export.graph_tokenizers.onnx_graph_writer import CUSTOM, OnnxGraphWriter
 
 
 def nul_stand_in(tokenizer, tables: NormalisationTables) -> str:
@@ -34,7 +34,7 @@ def without_nul(graph: OnnxGraphWriter, text: str, stand_in: str) -> str:
         The name of a string `(B,)`.
     """
     # (B, P) parts, the rows filled up; only between two real parts stands a NUL.
-    parts, counts = graph.op("StringSplit", text, delimiter="\0", outputs=2)
+    parts, counts = graph.several(2, "StringSplit", text, delimiter="\0")
     width = graph.op("Slice", graph.op("Shape", parts), graph.axis(1), graph.axis(2))
     column = graph.count_up(width)
     inner = graph.op("Greater", column, graph.constant(0, "int64"))
@@ -60,8 +60,8 @@ def text_bytes(graph: OnnxGraphWriter, text: str) -> tuple[str, str]:
     line_feeds = graph.op("Expand", graph.constant(b"\n"), shape)
     lines = graph.custom("StringConcat", text, line_feeds)
     keep_empty = graph.constant([False], "bool")
-    places, strings, _ = graph.custom(
-        "StringSplit", lines, graph.constant(b""), keep_empty, outputs=3
+    places, strings, _ = graph.several(
+        3, "StringSplit", lines, graph.constant(b""), keep_empty, domain=CUSTOM
     )
     stream = graph.integers(
         graph.op(

@@ -29,16 +29,21 @@ class OnnxGraphWriter:
         Returns:
             The name; equal small constants have the same.
         """
-        from onnx import TensorProto, helper, numpy_helper
+        from onnx import TensorProto, numpy_helper
 
         strings = [value] if isinstance(value, bytes) else value
         if isinstance(strings, list) and strings and isinstance(strings[0], bytes):
             key = tuple(strings)
             if key not in self._known:
                 name = self._known[key] = self._name("strings")
-                shape = [len(strings)]
-                tensor = helper.make_tensor(name, TensorProto.STRING, shape, strings)
-                self.constants.append(tensor)
+                self.constants.append(
+                    TensorProto(
+                        name=name,
+                        data_type=TensorProto.STRING,
+                        dims=[len(strings)],
+                        string_data=strings,
+                    )
+                )
             return self._known[key]
         array = value if isinstance(value, np.ndarray) else np.array(value, dtype)
         key = (array.dtype.str, array.shape, array.tobytes())
@@ -51,19 +56,33 @@ class OnnxGraphWriter:
         self._count += 1
         return f"{self.prefix}{kind}_{self._count}"
 
-    def op(self, kind: str, *inputs, domain: str = "", outputs: int = 1, **attributes):
-        """Add a node.
+    def op(self, kind: str, *inputs: str | int, domain: str = "", **attributes) -> str:
+        """Add a node with one output.
 
         Args:
             kind: The operator.
             *inputs: Names; a number stands for an int32 constant.
             domain: The operator's domain.
-            outputs: How many outputs it has.
             **attributes: The operator's attributes.
 
         Returns:
-            The name of the output, or a list of names if there are several.
+            The name of the output.
         """
+        return self.several(1, kind, *inputs, domain=domain, **attributes)[0]
+
+    def custom(self, kind: str, *inputs: str | int, **attributes) -> str:
+        """Add a node of onnxruntime-extensions; see `op`."""
+        return self.op(kind, *inputs, domain=CUSTOM, **attributes)
+
+    def several(
+        self,
+        outputs: int,
+        kind: str,
+        *inputs: str | int,
+        domain: str = "",
+        **attributes,
+    ) -> list[str]:
+        """Add a node with several outputs and return their names; see `op`."""
         from onnx import helper
 
         names = [self.constant(x) if isinstance(x, int) else x for x in inputs]
@@ -73,11 +92,7 @@ class OnnxGraphWriter:
                 kind, names, results, name=results[0], domain=domain, **attributes
             )
         )
-        return results[0] if outputs == 1 else results
-
-    def custom(self, kind: str, *inputs, outputs: int = 1, **attributes):
-        """Add a node of onnxruntime-extensions; see `op`."""
-        return self.op(kind, *inputs, domain=CUSTOM, outputs=outputs, **attributes)
+        return results
 
     def name_output(self, source: str, name: str) -> None:
         """Give a result its public name."""

@@ -5,7 +5,7 @@ import json
 import numpy as np
 
 from kzoo.export.graph_tokenizers.graph_vocabulary import GraphVocabulary
-from kzoo.export.graph_tokenizers.onnx_graph_writer import OnnxGraphWriter
+from kzoo.export.graph_tokenizers.onnx_graph_writer import CUSTOM, OnnxGraphWriter
 
 
 def look_up(
@@ -23,11 +23,12 @@ def look_up(
         The name of an int64 `(ids,)`.
     """
     found = [token for token in vocabulary.tokens if token != vocabulary.unknown]
-    pieces, first, _, _ = graph.custom(
+    pieces, first, _, _ = graph.several(
+        4,
         "WordpieceTokenizer",
         words,
         graph.constant(np.zeros(0, "int64")),
-        outputs=4,
+        domain=CUSTOM,
         vocab=json.dumps(dict.fromkeys(found, 0), ensure_ascii=False),
         suffix_indicator=tokenizer.continuing_prefix,
         unknown_token=vocabulary.unknown,

@@ -62,7 +62,7 @@ def put_marks_in_order(
         for slot in (keys, slot_strings, slot_places)
     )
     # Equal keys keep their order: TopK sorts, and takes the lower place first.
-    _, order = graph.op("TopK", keys, graph.length(keys), axis=0, largest=0, outputs=2)
+    _, order = graph.several(2, "TopK", keys, graph.length(keys), axis=0, largest=0)
     return graph.op(
         "ScatterElements", choice, targets, graph.gather(strings_, order), axis=0
     )

@@ -11,7 +11,7 @@ from kzoo.export.graph_tokenizers.normalisation_tables import (
     SPACE,
     NormalisationTables,
 )
-from kzoo.export.graph_tokenizers.onnx_graph_writer import OnnxGraphWriter
+from kzoo.export.graph_tokenizers.onnx_graph_writer import CUSTOM, OnnxGraphWriter
 from kzoo.export.graph_tokenizers.onnx_marks import put_marks_in_order
 from kzoo.export.graph_tokenizers.onnx_utf8 import decode_bytes
 from kzoo.export.graph_tokenizers.special_patterns import special_patterns
@@ -112,8 +112,8 @@ class OnnxWords:
         zero = graph.axis(0)
         joined = graph.custom("StringJoin", chosen, graph.constant(b""), zero)
         skip_empty = graph.constant([True], "bool")
-        _, words, _ = graph.custom(
-            "StringSplit", joined, graph.constant(b" "), skip_empty, outputs=3
+        _, words, _ = graph.several(
+            3, "StringSplit", joined, graph.constant(b" "), skip_empty, domain=CUSTOM
         )
         return words
 

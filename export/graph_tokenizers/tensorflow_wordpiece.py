@@ -82,7 +82,6 @@ def _module_class():
                 suffix_indicator=tokenizer.continuing_prefix,
                 max_bytes_per_word=4 * tokenizer.max_characters_per_word,
                 unknown_token=vocabulary.unknown,
-                token_out_type=tf.int64,
             )
 
         def __call__(self, text, pair=None):

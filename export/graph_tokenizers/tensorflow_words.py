@@ -64,6 +64,7 @@ class TensorFlowWords:
         self.starters = tf.constant(starters)
         patterns = special_patterns(vocabulary.special_tokens, as_bytes=False)
         self.patterns = tf.constant(patterns.units)
+        self.longest = patterns.units.shape[1]
         self.pattern_lengths = tf.constant(patterns.lengths)
         self.first_units = tf.constant(patterns.first_units)
 
@@ -110,11 +111,10 @@ class TensorFlowWords:
         """Give the first point of each special token its class, drop the others."""
         import tensorflow as tf
 
-        longest = self.patterns.shape[1]
         first = tf.reduce_any(codes[:, None] == self.first_units, axis=1)
         places = tf.cast(tf.where(first), "int32")  # (K, 1)
-        padded = tf.pad(codes, [[0, longest]])
-        windows = tf.gather(padded, places + tf.range(longest))  # (K, longest)
+        padded = tf.pad(codes, [[0, self.longest]])
+        windows = tf.gather(padded, places + tf.range(self.longest))  # (K, longest)
         same = (windows[:, None, :] == self.patterns) | (self.patterns < 0)
         matches = tf.reduce_all(same, axis=2)  # (K, tokens)
         found = tf.reduce_any(matches, axis=1)

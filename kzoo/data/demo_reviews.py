@@ -36,7 +36,7 @@ SIZES = {"train": 12_000, "validation": 1000, "test": 1000}
 
 # The share of groups without a contrast in which nothing is turned. Without any, no
 # word leans to a class, which is a parity that a small model hardly begins to learn.
-_PLAIN = 0.5
+_PLAIN = 0.6
 
 # (turned, praise and blame swapped)
 _MEMBERS = ((False, False), (False, True), (True, False), (True, True))
@@ -102,9 +102,9 @@ def _write(draw: random.Random, turn: bool, swap: bool) -> tuple[str, int]:
     """Return the text and label of one member of the group that `draw` describes."""
     praise = draw.random() < 0.5
     good = praise != swap
-    kind = draw.choices(("one", "agree", "contrast"), weights=(5, 2, 4))[0]
+    kind = draw.choices(("one", "agree", "contrast"), weights=(5, 2, 3))[0]
     clauses = [draw_clause(draw) for _ in range(2)]
-    where = draw.choices(("none", "before", "after"), weights=(2, 2, 1))[0]
+    where = draw.choices(("none", "before", "after"), weights=(3, 1, 1))[0]
     if kind != "contrast":
         plain = draw.random() < _PLAIN
         told = [clause.tell(good, turn and not plain, turn) for clause in clauses]
@@ -115,8 +115,8 @@ def _write(draw: random.Random, turn: bool, swap: bool) -> tuple[str, int]:
         text = pattern.format(*told)
         positive = good != (turn and not plain)
     else:
-        negated = [draw.random() < 0.3 for _ in clauses]
-        last = draw.random() < 0.5
+        negated = [draw.random() < 0.2 for _ in clauses]
+        last = draw.random() < 0.8
         if any(clause.apart for clause in clauses):
             patterns = _LAST_DECIDES_APART if last else _FIRST_DECIDES_APART
         else:

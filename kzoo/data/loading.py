@@ -22,7 +22,7 @@ def load(
     seed: int = 0,
     shuffle: bool | None = None,
     max_length: int | None = None,
-    length_multiple: int = 32,
+    length_multiple: int | None = None,
     window: int = 64,
     drop_remainder: bool = False,
     class_weights: str | Mapping[str, float] | None = None,
@@ -40,7 +40,8 @@ def load(
         seed: Fixes the order of every epoch.
         shuffle: `None` shuffles `train` and nothing else.
         max_length: Most tokens of a text; `None` is `model.max_sequence_length`.
-        length_multiple: What the width of a batch is rounded up to.
+        length_multiple: What the width of a batch is rounded up to; `None` is finer
+            for short texts than for long ones.
         window: Batches that are sorted by length together.
         drop_remainder: Whether a last, smaller batch is left out.
         class_weights: `"balanced"`, or a weight for each label name.
@@ -111,7 +112,7 @@ def token_batches_of(
     seed: int = 0,
     shuffle: bool | None = None,
     max_length: int | None = None,
-    length_multiple: int = 32,
+    length_multiple: int | None = None,
     window: int = 64,
     drop_remainder: bool = False,
     class_weights: str | Mapping[str, float] | None = None,
@@ -127,7 +128,8 @@ def token_batches_of(
         shuffle: `None` shuffles examples with labels. For predictions use False:
             `order.inverse` then puts them in the order of the examples.
         max_length: Most tokens of a text; `None` cuts nothing.
-        length_multiple: What the width of a batch is rounded up to.
+        length_multiple: What the width of a batch is rounded up to; `None` is finer
+            for short texts than for long ones.
         window: Batches that are sorted by length together.
         drop_remainder: Whether a last, smaller batch is left out.
         class_weights: `"balanced"`, or a weight for each label name.

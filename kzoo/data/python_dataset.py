@@ -6,10 +6,12 @@ from kzoo.data.token_batches import TokenBatches
 
 
 class TokenDataset(keras.utils.PyDataset):
-    """Batches by their step in the current epoch.
+    """Batches by their step in the current epoch, `batches.order.epoch`.
 
-    The epoch is `batches.order.epoch`. It moves on when an epoch ends of which the
-    last batch was handed out: Keras also ends epochs that it only looked into.
+    The order is that of `BatchOrder` and no other: within `fit`, which shuffles the
+    indices it asks for unless told `shuffle=False`, the batches are handed out in
+    their order whatever index is asked for. The epoch moves on when Keras ends one
+    whose last batch was handed out: it also ends epochs that it only looked into.
 
     Args:
         batches: The batches.
@@ -27,16 +29,30 @@ class TokenDataset(keras.utils.PyDataset):
     def __init__(self, batches: TokenBatches) -> None:
         super().__init__(workers=1, use_multiprocessing=False)
         self.batches = batches
-        self._complete = False
+        self._in_epoch = False
+        self._at_start = False  # no batch of this epoch was handed out yet
+        self._served = 0  # batches since the epoch began
+        self._asked: int | None = None  # the index asked for last
+        self._step = -1  # the step handed out last
 
     def __len__(self) -> int:
         return len(self.batches)
 
     def __getitem__(self, index: int) -> tuple:
-        """Return the batch of one step of the current epoch."""
-        batch = self.batches.batch(self.batches.order.epoch, index)
-        self._complete = index == len(self) - 1
-        return batch
+        """Return a batch of the current epoch: that of a step, or in `fit` the next."""
+        step = self._next_step(index) if self._in_epoch else index
+        return self.batches.batch(self.batches.order.epoch, step)
+
+    def _next_step(self, index: int) -> int:
+        # With `steps_per_epoch` an epoch goes on where the last one stopped.
+        goes_on = self._asked is not None and index == self._asked + 1
+        if self._at_start and not goes_on:
+            self._step = -1
+        self._at_start = False
+        self._asked = index
+        self._served += 1
+        self._step = (self._step + 1) % len(self)
+        return self._step
 
     def __iter__(self):
         """Pass over one epoch by hand; its end moves the epoch on."""
@@ -48,8 +64,16 @@ class TokenDataset(keras.utils.PyDataset):
                 order.epoch = epoch + 1
             yield batch
 
+    def on_epoch_begin(self) -> None:
+        """Start counting."""
+        self._in_epoch = self._at_start = True
+        self._served = 0
+
     def on_epoch_end(self) -> None:
         """Move on to the next epoch if this one was seen to its end."""
-        if self._complete:
+        if self._in_epoch and self._served and self._step == len(self) - 1:
             self.batches.order.epoch += 1
-        self._complete = False
+            self._asked = None
+        elif self._served <= 2:  # Keras looked in, on an accelerator one ahead
+            self._asked = None
+        self._in_epoch = False

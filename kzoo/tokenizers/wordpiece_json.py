@@ -81,10 +81,9 @@ class _Reader:
         }
 
     def post_processor(self) -> dict:
-        part = self.content.get("post_processor")
         component = self.typed("post_processor", "TemplateProcessing", "BertProcessing")
         if component["type"] == "BertProcessing":
-            return {"cls_token": part["cls"][0], "sep_token": part["sep"][0]}
+            return {"cls_token": component["cls"][0], "sep_token": component["sep"][0]}
         single = [_piece(piece) for piece in component.get("single", [])]
         pair = [_piece(piece) for piece in component.get("pair", [])]
         if len(single) == 3:

@@ -116,7 +116,7 @@ class Sum(keras.layers.Layer):
     def call(self, inputs):
         ids = inputs["token_ids"]
         total = keras.ops.sum(keras.ops.cast(ids, "float32"), axis=1, keepdims=True)
-        return total * self.scale
+        return total * self.scale / 100.0
 
 
 def summing_model():
@@ -126,7 +126,7 @@ def summing_model():
     }
     classifier = keras.Model(inputs, Sum()(inputs))
     classifier.compile(
-        keras.optimizers.SGD(1e-6),
+        keras.optimizers.SGD(1e-3),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         weighted_metrics=[],
     )
@@ -161,12 +161,28 @@ def test_the_epoch_can_follow_fit(model):
         SetEpoch([1, 2])
 
 
-def test_training_equals_the_same_steps_by_hand(model):
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"epochs": 2, "shuffle": False},
+        {"epochs": 2, "shuffle": True},
+        {"epochs": 4, "shuffle": False, "steps_per_epoch": 5},
+    ],
+)
+@pytest.mark.parametrize("batch_size", [15, 75, 150])
+def test_training_equals_the_same_steps_by_hand(model, options, batch_size):
     """The weights after `fit` are those of `train_on_batch` in the written order."""
-    train = load(model)
+    if options["shuffle"] and keras.backend.backend() == "tensorflow":
+        pytest.skip("Keras warns that it does not shuffle a tf.data.Dataset")
+    if batch_size == 150 and keras.backend.backend() != "tensorflow":
+        pytest.skip("a look at the only batch passes for an epoch; see SetEpoch")
+    if batch_size > 15 and "steps_per_epoch" in options:
+        pytest.skip("there are not as many steps")
+    train = load(model, batch_size=batch_size)
     one, two = summing_model(), summing_model()
-    one.fit(train, epochs=2, verbose=0, shuffle=False)
+    one.fit(train, verbose=0, **options)
     source = train.batches
+    assert source.order.epoch == 2
     for epoch in range(2):
         for step in range(len(source)):
             two.train_on_batch(*source.batch(epoch, step))
@@ -181,7 +197,7 @@ def test_predictions_return_in_the_order_of_the_texts(model):
     classifier = summing_model()
     found = classifier.predict(data, verbose=0)[data.batches.order.inverse]
     wanted = [sum(model.tokenizer.encode(text)[0]) for text in texts]
-    np.testing.assert_allclose(found[:, 0], wanted)
+    np.testing.assert_allclose(found[:, 0], np.array(wanted) / 100.0, rtol=1e-6)
 
 
 def test_pairs(model):

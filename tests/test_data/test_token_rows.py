@@ -5,7 +5,7 @@ import pytest
 
 from kzoo.data import Examples, token_batches_of
 from kzoo.data.loading import sample_weights
-from kzoo.data.token_batches import TokenBatches
+from kzoo.data.token_batches import TokenBatches, round_up
 from kzoo.data.token_rows import tokenize
 from kzoo.errors import InputError
 from kzoo.tokenizers import WordPieceTokenizer
@@ -71,7 +71,14 @@ def test_pairs_have_segments(tokenizer):
 
 @pytest.mark.parametrize(
     ("multiple", "max_length", "widths"),
-    [(4, None, {4, 8, 12}), (1, None, {2, 3, 4, 6, 9}), (4, 6, {4, 6}), (16, 6, {6})],
+    [
+        (None, None, {8, 16}),
+        (None, 6, {6}),
+        (4, None, {4, 8, 12}),
+        (1, None, {2, 3, 4, 6, 9}),
+        (4, 6, {4, 6}),
+        (16, 6, {6}),
+    ],
 )
 def test_widths_are_few(tokenizer, multiple, max_length, widths):
     batches = token_batches_of(
@@ -84,6 +91,18 @@ def test_widths_are_few(tokenizer, multiple, max_length, widths):
     assert {t for _, t in batches.shapes()} == widths
     (inputs,) = batches.batch(0, 0)
     assert inputs["token_ids"].shape == batches.shapes()[0]
+
+
+def test_widths_for_long_texts_are_few():
+    widths = [round_up(length) for length in range(1, 2049)]
+    assert all(width >= length for length, width in enumerate(widths, 1))
+    assert [len(set(widths[:limit])) for limit in (64, 128, 512, 2048)] == [
+        8,
+        12,
+        20,
+        28,
+    ]
+    assert max(w / n for n, w in enumerate(widths, 1) if n > 64) < 1.25
 
 
 def test_padding_share(tokenizer):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import shutil
 import subprocess
 import sys
@@ -175,6 +176,23 @@ def test_openvino_opens_the_ids_form(onnx_folder, bert):
     found = compiled({"input_ids": ids, "attention_mask": mask})["logits"]
     wanted = bert({"token_ids": ids.astype("int32"), "padding_mask": mask == 1})
     np.testing.assert_allclose(found, np.array(wanted), atol=1e-4)
+
+
+def test_the_example_client_needs_onnxruntime_alone(onnx_folder, bert):
+    script = pathlib.Path(__file__).parents[2] / "examples/serve_with_onnxruntime.py"
+    command = [sys.executable, script, onnx_folder[0]]
+    texts = "".join(f"{text}\n" for text in MORE_TEXTS)
+    done = subprocess.run(
+        command, input=texts.encode(), capture_output=True, check=True
+    )
+    answers = [json.loads(line) for line in done.stdout.decode().splitlines()]
+    wanted = bert.classify(MORE_TEXTS)
+    assert [x["label"] for x in answers] == [x.label for x in wanted]
+    for found, answer in zip(answers, wanted, strict=True):
+        assert found["scores"] == pytest.approx(answer.scores, abs=1e-4)
+    source = script.read_text()
+    assert "import keras" not in source
+    assert "kzoo." not in source.replace("kzoo.json", "")
 
 
 CLIENT = """

@@ -6,7 +6,7 @@ import pytest
 
 @pytest.fixture(autouse=True, scope="module")
 def _compile_quickly():
-    """Let XLA compile fast rather than well; the models' tests run what it optimises."""
+    """Let XLA compile fast, not well; the tests of models run what it optimises."""
     if keras.backend.backend() != "jax":
         yield
         return

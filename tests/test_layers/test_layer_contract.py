@@ -95,7 +95,10 @@ def test_eager_symbolic_and_compiled_agree(case):
     model, layer = case.model()
     randomise(layer)
     lengths = [d for d in case.output if d is None]
-    for batch, length in ((B, T), (5, 3)):
+    shapes = [(B, T), (5, 3)]
+    if keras.backend.backend() == "jax":  # compiles for each shape anew, never for any
+        shapes = shapes[:1]
+    for batch, length in shapes:
         inputs = case.arrays(batch, length, seed=length)
         expected = to_numpy(layer(**inputs))
         assert expected.shape == (batch, *(d or length for d in case.output))
@@ -129,9 +132,9 @@ def test_compute_output_shape_tells_the_truth(case):
 
 @every_layer
 def test_a_row_does_not_depend_on_the_other_rows(case):
-    layer, inputs = case.make(), case.arrays(batch=5)
+    layer, inputs = case.make(), case.arrays()
     expected = randomised_output(layer, inputs)
-    for row in range(5):
+    for row in range(B):
         alone = layer(**{name: x[row : row + 1] for name, x in inputs.items()})
         assert_close(to_numpy(alone)[0], expected[row], 1e-6)
 

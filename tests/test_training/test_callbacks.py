@@ -116,11 +116,6 @@ def test_throughput_refuses_no_batch():
         ThroughputLog(0)
 
 
-def run_epochs(keeper, values):
-    for epoch, value in enumerate(values):
-        keeper.on_epoch_end(epoch, {"watched": value, "loss": epoch})
-
-
 @pytest.mark.parametrize(
     ("mode", "values", "saved", "best"),
     [

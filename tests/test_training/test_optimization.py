@@ -48,9 +48,7 @@ def test_loss_refuses_a_smoothing_out_of_range(smoothing):
 
 @pytest.mark.parametrize("decay", ["linear", "cosine", "constant"])
 def test_schedule_rises_and_falls(decay):
-    schedule = WarmupDecay(
-        0.2, total_steps=50, warmup_steps=10, decay=decay, end=0.02
-    )
+    schedule = WarmupDecay(0.2, total_steps=50, warmup_steps=10, decay=decay, end=0.02)
     values = np.array([float(schedule(step)) for step in range(60)])
     np.testing.assert_allclose(values[:10], 0.2 * np.arange(1, 11) / 10, rtol=1e-5)
     progress = np.clip((np.arange(10, 60) - 10) / 40, 0, 1)
@@ -162,9 +160,7 @@ def test_mirrored_is_tensorflows():
 def test_averaged_weights_are_validated_and_kept(jit):
     """`--ema`: what is validated and saved is the average, to the digit."""
     kept = {}
-    model = small_model(
-        adamw(0.05, use_ema=True, ema_momentum=0.9), jit_compile=jit
-    )
+    model = small_model(adamw(0.05, use_ema=True, ema_momentum=0.9), jit_compile=jit)
     keeper = BestPreset(lambda: kept.update(weights=model.get_weights()), None)
     swap = keras.callbacks.SwapEMAWeights(swap_on_epoch=True)
     raw = _RawWeights()
