@@ -91,6 +91,22 @@ class ClassifierSubject(Subject):
             sample["token_type_ids"] = (segments & mask) % self.model.num_segments
         return {name: value.astype("int64") for name, value in sample.items()}
 
+    def encoded(self, texts: list, batch_size: int) -> list[dict[str, np.ndarray]]:
+        """Return texts as ids, made by the host's tokenizer."""
+        tokenizer, most = self.model.tokenizer, self.model.max_sequence_length
+        rows = sorted(tokenizer.encode_batch(texts, most).ids, key=len)
+        batches = []
+        for start in range(0, len(rows), batch_size):
+            some = rows[start : start + batch_size]
+            mask = np.arange(len(some[-1])) < np.array([[len(row)] for row in some])
+            ids = np.full(mask.shape, tokenizer.pad_id)
+            ids[mask] = np.concatenate(some)
+            batch = {"input_ids": ids, "attention_mask": mask}
+            if self._token_type_ids:
+                batch["token_type_ids"] = np.zeros_like(ids)
+            batches.append({name: x.astype("int64") for name, x in batch.items()})
+        return batches
+
     def expected_texts(self, texts: list) -> tuple[list[str], np.ndarray]:
         """Return the labels and scores of `model.classify`."""
         answers = self.model.classify(texts)

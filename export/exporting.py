@@ -13,7 +13,7 @@ from kzoo.export.options import Options
 from kzoo.export.publish import publishing
 from kzoo.export.report import ExportReport
 from kzoo.export.subjects import subject_of
-from kzoo.export.validation import check
+from kzoo.export.validation import check, check_texts
 from kzoo.export.writers import ONNX, SAVED_MODEL, writer_of
 
 
@@ -42,7 +42,7 @@ def to_saved_model(
         name: NAME of that layout.
         version: VERSION of that layout.
         overwrite: Replace what stands at `folder`.
-        texts: More texts to compare the text form on.
+        texts: More texts (str or bytes) to compare on, for models that take texts.
         input_signature: What the call of a subclassed model takes: one
             `keras.InputSpec`, or a dict or list of them.
         samples: Inputs to compare on, dicts by input name, for models outside the
@@ -93,7 +93,7 @@ def to_onnx(
         name: NAME of a model repository.
         version: VERSION of a model repository.
         overwrite: Replace what stands at `folder`.
-        texts: More texts to compare the text form on.
+        texts: More texts (str or bytes) to compare on, for models that take texts.
         input_signature: See `to_saved_model`.
         samples: See `to_saved_model`.
 
@@ -118,6 +118,7 @@ def _export(model, folder, format, layout, options, overwrite, texts, given):
     writer = writer_of(format, layout, options.precision)
     _check_options(options)
     subject = writer.subject(subject_of(model, **given))
+    check_texts(subject, texts)
     signatures = writer.signatures(subject, options)
     with publishing(folder, overwrite=overwrite) as work:
         if keras.backend.backend() == "tensorflow":

@@ -54,6 +54,10 @@ class Subject(abc.ABC):
         """Return the signature of the text form, or None where there is none."""
         return None
 
+    def encoded(self, texts: list, batch_size: int) -> list[dict[str, np.ndarray]]:
+        """Return texts as inputs of the tensor form, those of like length together."""
+        raise NotImplementedError(f"{type(self).__name__} has no text form")
+
     def expected_texts(self, texts: list) -> tuple[list[str], np.ndarray]:
         """Return the model's own label and scores of texts."""
         raise NotImplementedError(f"{type(self).__name__} has no text form")

@@ -5,9 +5,11 @@ import pathlib
 
 import numpy as np
 
+from kzoo.errors import InputError
 from kzoo.export import manifest
 from kzoo.export.comparing import CRITERIA, compare
 from kzoo.export.errors import ExportError
+from kzoo.export.full_precision import full_precision
 from kzoo.export.options import Options
 from kzoo.export.report import ExportReport
 from kzoo.export.running import run
@@ -36,7 +38,7 @@ def validate(
     Args:
         folder: An artefact that `to_saved_model` or `to_onnx` wrote.
         model: The model it came from.
-        texts: More texts (str or bytes) to compare the text form on.
+        texts: More texts (str or bytes) to compare on, in both forms.
         input_signature: As it was given for the export.
         samples: As they were given for the export.
 
@@ -44,7 +46,8 @@ def validate(
         The figures; `passed` is False, with reasons, if anything differs.
 
     Raises:
-        InputError: If the folder is no artefact of kzoo.
+        InputError: If the folder is no artefact of kzoo, or texts are given for a
+            model that takes none.
 
     Example:
         >>> validate("artefact", model).passed  # doctest: +SKIP
@@ -56,6 +59,7 @@ def validate(
     subject = subject_of(model, input_signature=input_signature, samples=samples)
     writer = writer_of(known["artefact"], known["layout"], options.precision)
     subject = writer.subject(subject)
+    check_texts(subject, texts)
     reasons = manifest.changed_files(folder, known["files"])
     if manifest.weights_fingerprint(model) != known["weights_sha256"]:
         reasons.append("The model's weights are not those that were exported.")
@@ -98,13 +102,14 @@ def check(
         format: Its format.
         layout: Its layout.
         precision: The type of its weights, which decides the criteria.
-        texts: More texts for the text form.
+        texts: More texts to compare on.
         reasons: Why it is already known to be wrong.
 
     Returns:
         The report.
     """
-    plans = [_plan(subject, signature, texts) for signature in signatures]
+    with full_precision():
+        plans = [_plan(subject, signature, texts) for signature in signatures]
     reports, imports, reasons = [], (), list(reasons)
     try:
         requests = [(s, calls) for s, (calls, _) in zip(signatures, plans, strict=True)]
@@ -140,10 +145,26 @@ def check(
     )
 
 
+def check_texts(subject: Subject, texts) -> None:
+    """Raise if there are texts to compare on and the model takes none.
+
+    Raises:
+        InputError: If so.
+    """
+    if texts is not None and subject.text_signature() is None:
+        raise InputError(
+            "Texts are compared where the model takes texts.",
+            f"texts for a {type(subject.model).__name__} without a tokenizer",
+            "Leave them out.",
+        )
+
+
 def _plan(subject, signature, texts):
     """Return the inputs of each call of a signature, and the model's answers."""
     if signature.inputs[0].dtype != "string":
         calls = subject.samples()
+        if texts is not None:
+            calls += subject.encoded(list(texts), _TEXTS_PER_CALL)
         return calls, [subject.expected(call) for call in calls]
     own, more = subject.sample_texts(), list(texts or ())
     all_texts = [_bytes(text) for text in (*own, *more)]

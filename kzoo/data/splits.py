@@ -48,7 +48,7 @@ def cut(count: int, shares: dict[str, float]) -> dict[str, np.ndarray]:
     Example:
         >>> parts = cut(1000, {"validation": 0.1})
         >>> len(parts["validation"]), len(parts["train"])
-        (98, 902)
+        (108, 892)
     """
     value = _hash(np.arange(count, dtype="uint64")) / 2.0**64
     parts, low = {}, 0.0

@@ -74,9 +74,7 @@ def functional():
     y = keras.layers.MultiHeadAttention(3, 4)(x, x, attention_mask=seen)
     x = keras.layers.LayerNormalization(epsilon=1e-12)(x + y)
     x = keras.layers.Dense(20, activation="gelu")(x)
-    x = keras.layers.Reshape((-1, 4, 5))(x)
-    x = keras.layers.LayerNormalization(axis=2)(x)
-    x = keras.layers.Dense(7)(keras.layers.Reshape((-1, 20))(x))
+    x = keras.layers.Dense(7)(x)
     logits = keras.layers.Dense(3)(keras.layers.GlobalAveragePooling1D()(x))
     return keras.Model(
         {"ids": ids, "mask": mask}, {"hidden_states": x, "logits": logits}

@@ -65,6 +65,16 @@ def test_classes_that_no_other_process_can_import_are_named(tmp_path):
 
 
 @pytest.mark.backend_free
+def test_a_model_that_cannot_be_saved_is_reported(functional, tmp_path, monkeypatch):
+    def full(path):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(functional, "save", full, raising=False)
+    with pytest.raises(ExportError, match="could not be saved.*No space left"):
+        child.write_in_child(functional, tmp_path, Options(), **ONNX)
+
+
+@pytest.mark.backend_free
 @pytest.mark.parametrize(
     ("line", "error", "message"),
     [

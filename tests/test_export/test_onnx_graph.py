@@ -119,11 +119,22 @@ def test_padding_changes_nothing(graphs):
 
 def test_keras_own_layers_are_fused_and_left_as_they_were(functional):
     model = converted(CallSubject(functional))
-    # The second norm is over another axis, which the node could not be asked for.
     assert operators(model)["LayerNormalization"] == 1
     assert operators(model)["Erfc"] == 0
     for layer in functional._flatten_layers():
         assert "call" not in layer.__dict__
+
+
+def test_a_norm_over_another_axis_stays_as_keras_writes_it():
+    inputs = keras.Input((7, 5))
+    outputs = keras.layers.LayerNormalization(axis=1)(inputs)
+    subject = CallSubject(keras.Model(inputs, outputs))
+    found = converted(subject)
+    sample = subject.samples()[0]
+    (wanted,) = subject.expected(sample).values()
+    (given,) = answers(found, sample).values()
+    assert operators(found)["LayerNormalization"] == 0
+    np.testing.assert_allclose(given, wanted, atol=1e-5)
 
 
 @pytest.mark.parametrize("exact", [True, False])
@@ -145,3 +156,32 @@ def test_an_operation_without_onnx_form_is_named():
     subject = CallSubject(keras.Model(inputs, outputs))
     with pytest.raises(ExportError, match="no ONNX form: .*Erfinv"):
         converted(subject)
+
+
+def test_a_python_function_is_named():
+    import tensorflow as tf
+
+    class Strange(keras.layers.Layer):
+        def call(self, x):
+            y = tf.numpy_function(np.sin, [x], tf.float32, stateful=False)
+            y.set_shape(x.shape)
+            return y
+
+        def compute_output_shape(self, shape):
+            return shape
+
+    inputs = keras.Input((5,))
+    subject = CallSubject(keras.Model(inputs, Strange()(inputs)))
+    with pytest.raises(ExportError, match="no ONNX form: PyFuncStateless"):
+        converted(subject)
+
+
+def test_a_failing_conversion_is_one_message(bert, monkeypatch):
+    import tf2onnx
+
+    def fail(*arguments, **options):
+        raise ValueError("some detail")
+
+    monkeypatch.setattr(tf2onnx.convert, "from_function", fail)
+    with pytest.raises(ExportError, match="converted to ONNX.*ValueError: some detail"):
+        converted(ClassifierSubject(bert))
