@@ -57,6 +57,8 @@ def write_in_child(
             **os.environ,
             "KERAS_BACKEND": "tensorflow",
             "TF_CPP_MIN_LOG_LEVEL": "3",
+            # Writing needs no GPU, and the parent may hold all of its memory.
+            "CUDA_VISIBLE_DEVICES": "-1",
         }
         done = subprocess.run(
             [sys.executable, "-m", "kzoo.export.child", str(path)],

@@ -91,7 +91,9 @@ def run(
 
 
 def _environment():
-    return {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    # On the CPU: a GPU may be full of the model that is compared.
+    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
+    return {**os.environ, **quiet}
 
 
 def last_line(text: str) -> str:

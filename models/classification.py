@@ -48,7 +48,7 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 def predict_logits(model, texts, *, batch_size: int = 32, progress=None) -> np.ndarray:
     """Return the logits of texts, (texts, classes), in the given order.
 
-    Texts of like length share a batch, padded to a multiple of 16.
+    Texts of like length share a batch.
 
     Args:
         model: A classifier with a tokenizer.
@@ -68,7 +68,6 @@ def predict_logits(model, texts, *, batch_size: int = 32, progress=None) -> np.n
         batch_size=batch_size,
         shuffle=False,
         max_length=model.max_sequence_length,
-        length_multiple=16,
     )
     logits = []
     for step in range(len(batches)):

@@ -25,7 +25,12 @@ FINE_TUNING: dict[str, Any] = {
 }
 
 _RECIPES: dict[str, dict[str, Any]] = {
-    "encoder-tiny": {**_FROM_SCRATCH, "epochs": 12, "learning_rate": 2e-3},
+    "encoder-tiny": {
+        **_FROM_SCRATCH,
+        "epochs": 8,
+        "learning_rate": 2e-3,
+        "decay": "cosine",
+    },
     "encoder-small": {
         **_FROM_SCRATCH,
         "epochs": 2,

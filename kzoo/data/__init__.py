@@ -4,6 +4,7 @@ Nothing here loads a backend before batches for it are asked for.
 """
 
 import importlib
+from typing import TYPE_CHECKING
 
 from kzoo.data.examples import Examples
 from kzoo.data.loading import batches, load, token_batches_of
@@ -12,6 +13,11 @@ from kzoo.data.order import BatchOrder
 from kzoo.data.specs import available_splits, read
 from kzoo.data.streaming import iter_texts
 from kzoo.data.token_batches import TokenBatches
+
+if TYPE_CHECKING:
+    from kzoo.data.prepare_tfds import prepare
+    from kzoo.data.python_dataset import TokenDataset
+    from kzoo.data.set_epoch import SetEpoch
 
 _LAZY = {
     "SetEpoch": "kzoo.data.set_epoch",

@@ -132,17 +132,18 @@ class Clause:
 
 
 _KINDS = (
-    (ADJECTIVES, _ABOUT_A_PART),
-    (ADJECTIVES, _ABOUT_A_PART),
-    (FEELINGS, _ABOUT_A_FEELING),
-    (DEEDS, _ABOUT_A_DEED),
+    (ADJECTIVES, _ABOUT_A_PART, False),
+    (ADJECTIVES, _ABOUT_A_PART, False),
+    (FEELINGS, _ABOUT_A_FEELING, False),
+    (DEEDS, _ABOUT_A_DEED, False),
     (ADJECTIVES, _IN_IRONY, True),
     (ADJECTIVES, _AS_THEY_SAY, True),
-    (ADJECTIVES, _IN_COMPARISON),
+    (ADJECTIVES, _IN_COMPARISON, False),
 )
 FORMS = tuple(form for kind in _KINDS for side in kind[1] for form in side)
 
 
 def draw_clause(draw: random.Random) -> Clause:
     """Return a clause of a kind drawn at random."""
-    return Clause(draw, *draw.choice(_KINDS))
+    pairs, forms, apart = draw.choice(_KINDS)
+    return Clause(draw, pairs, forms, apart)

@@ -6,6 +6,7 @@ import os
 import pathlib
 import shutil
 import tempfile
+from typing import Any
 
 from kzoo.data.options import ReadOptions
 from kzoo.data.sources import read_source
@@ -51,7 +52,7 @@ def prepare(
     """
     from kzoo.data.tfds_source import _tfds
 
-    tfds = _tfds()
+    tfds: Any = _tfds()
     target = pathlib.Path(folder).expanduser() / name / version
     if target.exists():
         raise InputError(
@@ -69,7 +70,7 @@ def prepare(
             f"spec={os.fspath(spec)!r}, require_labels={options.require_labels}",
             "Leave require_labels at True, or name the label_column.",
         )
-    features = {"text": tfds.features.Text()}
+    features: dict[str, Any] = {"text": tfds.features.Text()}
     if first.has_pairs:
         features["pair"] = tfds.features.Text()
     features["label"] = tfds.features.ClassLabel(names=list(first.label_names))
@@ -95,8 +96,10 @@ def prepare(
     return target
 
 
-def _builder_class(tfds):
-    class Builder(tfds.dataset_builders.AdhocBuilder, skip_registration=True):
+def _builder_class(tfds: Any):
+    base = tfds.dataset_builders.AdhocBuilder
+
+    class Builder(base, skip_registration=True):  # pyright: ignore
         # Nothing is downloaded. Looking for a list of downloads needs the package
         # importlib_resources, which tensorflow_datasets does not install.
         url_infos = {}

@@ -25,7 +25,7 @@ class RawExamples:
         notes: What was decided while reading.
     """
 
-    texts: list[Text]
+    texts: Sequence[Text]
     labels: list[str] | None
     where: str
     lines: Sequence[int] | None = None

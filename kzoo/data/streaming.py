@@ -68,7 +68,7 @@ def iter_texts(
         stream = source
     lines = _lines(stream, path, encoding, owned=stream is not source)
     if kind == "txt":
-        return (line.removesuffix(_eol(line)) for line in lines)
+        return (_without_end(line) for line in lines)
     if kind == "jsonl":
         return _from_json(_decoded(lines, path), path, text_column, pair_column)
     delimiter = "," if kind == "csv" else "\t"
@@ -99,7 +99,7 @@ def _lines(stream, path, encoding: str | None, owned: bool) -> Iterator[str | by
                 for number, line in enumerate(text):
                     yield line.removeprefix("\ufeff") if not number else line
     except UnicodeDecodeError as error:
-        raise not_in_encoding(path, encoding, error) from error
+        raise not_in_encoding(path, encoding or "utf-8", error) from error
     except LookupError as error:
         raise InputError(
             "An encoding is one that Python knows.", f"encoding={encoding!r}"
@@ -118,9 +118,10 @@ def _utf8(line: bytes) -> str | bytes:
         return line
 
 
-def _eol(line):
-    ends = ("\r\n", "\n") if isinstance(line, str) else (b"\r\n", b"\n")
-    return next((end for end in ends if line.endswith(end)), ends[0][:0])
+def _without_end(line: str | bytes) -> str | bytes:
+    if isinstance(line, bytes):
+        return line.removesuffix(b"\n").removesuffix(b"\r")
+    return line.removesuffix("\n").removesuffix("\r")
 
 
 def _decoded(lines: Iterator[str | bytes], path) -> Iterator[str]:

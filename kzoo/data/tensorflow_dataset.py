@@ -34,7 +34,7 @@ def as_tf_dataset(batches: TokenBatches):
     }
     if batches.has_segments:
         inputs["segment_ids"] = tf.TensorSpec((None, None), tf.int32)
-    signature = [inputs]
+    signature: list = [inputs]
     if batches.labels is not None:
         signature.append(tf.TensorSpec((None,), tf.int32))
     if batches.weights is not None:

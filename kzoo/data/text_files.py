@@ -8,7 +8,7 @@ from typing import IO
 from kzoo.errors import InputError
 
 
-def open_bytes(path: pathlib.Path) -> IO[bytes]:
+def open_bytes(path: pathlib.Path) -> IO[bytes] | gzip.GzipFile:
     """Open a file for reading bytes; `.gz` is decompressed on the way.
 
     Args:

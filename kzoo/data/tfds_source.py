@@ -57,9 +57,10 @@ def _tfds():
 def _builder(name: str, options: ReadOptions):
     tfds = _tfds()
     folder = pathlib.Path(name).expanduser()
+    inner = _version_folder(folder) if folder.is_dir() else None
     try:
-        if folder.is_dir():
-            return tfds.builder_from_directory(str(_version_folder(folder)))
+        if inner is not None:
+            return tfds.builder_from_directory(str(inner))
         builder = tfds.builder(name, data_dir=options.data_dir)
     except (tfds.core.DatasetNotFoundError, FileNotFoundError, ValueError) as error:
         reason = str(error).strip().split("\n")[0]
