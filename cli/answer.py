@@ -6,8 +6,10 @@ Prints label, score and text in a line each, and then which of the libraries tha
 model is trained with this process has imported: none.
 """
 
+import importlib.util
 import pathlib
 import sys
+from typing import Any
 
 TRAINING = ("keras", "kzoo", "tensorflow", "jax", "torch", "transformers")
 
@@ -15,16 +17,28 @@ TRAINING = ("keras", "kzoo", "tensorflow", "jax", "torch", "transformers")
 def answer(artefact, texts):
     """Return the label and the scores of each text."""
     import onnxruntime
-    import onnxruntime_extensions
 
     options = onnxruntime.SessionOptions()
-    options.register_custom_ops_library(onnxruntime_extensions.get_library_path())
+    options.register_custom_ops_library(extensions_library())
     session = onnxruntime.InferenceSession(
         str(pathlib.Path(artefact, "text.onnx")),
         options,
         providers=["CPUExecutionProvider"],
     )
-    return session.run(["label", "scores"], {"text": texts})
+    answers: Any = session.run(["label", "scores"], {"text": texts})
+    return answers
+
+
+def extensions_library():
+    """Return what `onnxruntime_extensions.get_library_path` does.
+
+    That package imports transformers and torch, if they are installed.
+    """
+    spec = importlib.util.find_spec("onnxruntime_extensions")
+    if spec is None or not spec.submodule_search_locations:
+        sys.exit("text.onnx needs onnxruntime-extensions")
+    folder = pathlib.Path(spec.submodule_search_locations[0])
+    return str(next(folder.glob("_extensions_pydll.*[od]")))
 
 
 if __name__ == "__main__":

@@ -13,9 +13,11 @@ import typer
 from kzoo.cli.backend import choose_backend
 from kzoo.cli.bars import bar
 from kzoo.cli.common import Backend, BatchSize, Run, open_classifier
-from kzoo.cli.evaluate import as_json_text
+from kzoo.cli.evaluate import as_json_text, printable
 from kzoo.errors import InputError
 
+# The backslash first: the others bring one.
+_ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 _READ_AHEAD = 8  # batches that are sorted by length together
 
 
@@ -176,9 +178,16 @@ def _line(text, answer) -> str:
     return "\t".join(cells)
 
 
-def _cell(text) -> str:
-    text = as_json_text(text).replace("\\", "\\\\")
-    return text.replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
+def _cell(text: str | bytes) -> str:
+    cell = printable(text)
+    for character, name in (
+        ("\\", "\\\\"),
+        ("\t", "\\t"),
+        ("\n", "\\n"),
+        ("\r", "\\r"),
+    ):
+        cell = cell.replace(character, name)
+    return cell
 
 
 def _json_line(text, answer) -> str:

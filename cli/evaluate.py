@@ -164,10 +164,15 @@ def _write_predictions(path: pathlib.Path, examples, probabilities) -> None:
             file.write(json_format.dumps(line, ensure_ascii=False) + "\n")
 
 
-def as_json_text(text: str | bytes | tuple) -> str | list[str]:
-    """Return a text as JSON holds it; bytes that are not UTF-8 become U+FFFD."""
+def as_json_text(text: str | bytes | tuple[str | bytes, ...]) -> str | list[str]:
+    """Return a text as JSON holds it; a pair is a list."""
     if isinstance(text, tuple):
-        return [as_json_text(part) for part in text]
+        return [printable(part) for part in text]
+    return printable(text)
+
+
+def printable(text: str | bytes) -> str:
+    """Return a text that UTF-8 can hold; what it cannot becomes a replacement."""
     if isinstance(text, bytes):
         return text.decode("utf-8", errors="replace")
     # A lone surrogate has no UTF-8 either.

@@ -13,8 +13,7 @@ from kzoo.errors import InputError
 OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 # Typer brings click in different places; its own error classes show where.
-_UsageError = typer.BadParameter.__base__
-_ClickException = _UsageError.__base__
+_ClickException: type = typer.BadParameter.__mro__[2]
 
 _EXTRAS = {
     "tensorflow": "tensorflow",

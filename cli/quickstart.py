@@ -17,6 +17,7 @@ from kzoo.cli.data_options import DataOptions
 from kzoo.cli.evaluate import evaluate_model
 from kzoo.cli.exit_status import Failure
 from kzoo.cli.export import FORMATS, export_model
+from kzoo.cli.job import Job
 from kzoo.cli.train_options import ModelOptions, TrainOptions
 from kzoo.errors import InputError
 from kzoo.files import write_json
@@ -25,10 +26,10 @@ _SPEC = "demo:reviews"
 _PRESET = "encoder-tiny"
 _RECORD = "quickstart.json"
 _TEXTS = (
-    "The acting is superb, but nothing could save the plot.",
-    "Nothing could save the plot, but the acting is superb.",
+    "The acting is superb, but the plot is dull.",
+    "The acting is dull, but the plot is superb.",
     "I was never bored by the music.",
-    "Just what I needed: two hours of dull dialogue.",
+    "Lucky me: an evening full of clumsy dialogue.",
 )
 
 
@@ -55,7 +56,7 @@ def quickstart(
     began = time.perf_counter()
     console.say(f"kzoo quickstart: from raw text to a served classifier, on {chosen}.")
     _step(console, 1, f"Train {_PRESET} on {_SPEC}")
-    from kzoo.cli.training_job import Job, run_training
+    from kzoo.cli.training_job import run_training
     from kzoo.models import TextClassifier
 
     data, run = DataOptions(), out / "run"

@@ -11,6 +11,7 @@ from kzoo.cli.common import Backend, Json
 from kzoo.cli.console import Console
 from kzoo.cli.data_options import Data, DataOptions
 from kzoo.cli.families import check_family
+from kzoo.cli.job import Job
 from kzoo.cli.option_groups import with_groups
 from kzoo.cli.train_options import ModelOptions, TrainOptions
 
@@ -54,7 +55,7 @@ def train(
     the run folder stays usable.
     """
     check_family(family)
-    from kzoo.cli.training_job import Job, run_training
+    from kzoo.cli.training_job import run_training
 
     job = Job(spec, validation, out, data, model, options)
     job.check()
@@ -62,17 +63,6 @@ def train(
     choose_backend(backend)
     console = Console(json)
     record = run_training(job, console)
-    _tell(record, out, console)
-    console.finish({"run": str(out), **record})
-
-
-def _tell(record, out, console: Console) -> None:
-    metrics = record["metrics"]
-    shown = ("loss", "accuracy", "val_loss", "val_accuracy")
-    figures = ", ".join(f"{k} {metrics[k]:.4f}" for k in shown if k in metrics)
-    console.say(
-        f"Kept epoch {record['best_epoch']} of {record['epochs_done']}: {figures}; "
-        f"{record['seconds']['total']:.0f} s in all"
-    )
     console.say(f"Run folder: {out}")
-    console.say(f"Next: kzoo evaluate {out} --data {record['data']['spec']}")
+    console.say(f"Next: kzoo evaluate {out} --data {spec}")
+    console.finish({"run": str(out), **record})

@@ -1,17 +1,13 @@
 """From data specs to the texts of a training: its examples, tokenizer and model."""
 
-import json
 import pathlib
-from typing import Any
 
 from kzoo.cli.bars import bar
 from kzoo.cli.console import Console
 from kzoo.cli.data_options import DataOptions
+from kzoo.cli.overrides import parse_overrides
 from kzoo.cli.train_options import ModelOptions
 from kzoo.errors import InputError
-
-# Constructor arguments that follow from the data.
-_FROM_DATA = ("vocabulary_size", "label_names", "tokenizer")
 
 
 def read_training_data(
@@ -37,8 +33,8 @@ def read_training_data(
 
     reading = options.read_options()
     if validation is not None and options.validation_share is None:
-        # What is validated on stands apart: keep nothing back.
-        reading["validation_share"] = reading["test_share"] = 0.0
+        # What is validated on stands apart: keep back for a test only.
+        reading["validation_share"] = 0.0
     train = kzoo.data.read(spec, "train", label_names=label_names, **reading)
     names = train.label_names
     if validation is not None:
@@ -109,38 +105,6 @@ def make_tokenizer(examples, model: ModelOptions, console: Console):
     )
     console.notes(tokenizer.notes)
     return tokenizer
-
-
-def parse_overrides(pairs: list[str] | None) -> dict[str, Any]:
-    """Return what `--set` says; values are JSON, or else plain words.
-
-    Raises:
-        InputError: If one has no `=`, or is settled by the data.
-
-    Example:
-        >>> parse_overrides(["num_layers=2", "pooling=mean"])
-        {'num_layers': 2, 'pooling': 'mean'}
-    """
-    overrides = {}
-    for pair in pairs or ():
-        name, equals, value = pair.partition("=")
-        if not equals or not name:
-            raise InputError(
-                "An override names an argument and its value.",
-                f"--set {pair}",
-                "Write --set num_layers=2.",
-            )
-        if name in _FROM_DATA:
-            raise InputError(
-                "The data and its tokenizer settle the labels and the vocabulary.",
-                f"--set {pair}",
-                "Use --tokenizer or --vocabulary-size for the vocabulary.",
-            )
-        try:
-            overrides[name] = json.loads(value)
-        except ValueError:
-            overrides[name] = value
-    return overrides
 
 
 def new_model(examples, tokenizer, options: ModelOptions):

@@ -2,112 +2,17 @@
 
 import dataclasses
 import datetime
-import json
 import math
-import pathlib
 import sys
 import time
 from typing import Any
 
 from kzoo.cli import run_folder, training_data
 from kzoo.cli.console import Console
-from kzoo.cli.data_options import DataOptions
 from kzoo.cli.exit_status import Failure, Interrupted
-from kzoo.cli.train_options import ModelOptions, TrainOptions
-from kzoo.errors import InputError, unknown_name
+from kzoo.cli.job import Job, class_weights
+from kzoo.cli.overrides import parse_overrides
 from kzoo.files import write_json
-
-PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
-DECAYS = ("linear", "cosine", "constant")
-MONITORS = ("val_loss", "val_accuracy", "loss", "accuracy")
-
-
-@dataclasses.dataclass
-class Job:
-    """Everything that a training was asked to be."""
-
-    spec: str
-    validation: str | None
-    out: pathlib.Path
-    data: DataOptions
-    model: ModelOptions
-    train: TrainOptions
-
-    def check(self) -> None:
-        """Refuse what contradicts itself, before anything is loaded.
-
-        Raises:
-            InputError: If options are missing, unknown or exclude each other.
-        """
-        model, train = self.model, self.train
-        if train.resume:
-            raise InputError(
-                "This version starts every run anew.",
-                "--resume",
-                "Leave it out, and pass --overwrite to write over the old run.",
-            )
-        if (model.preset is None) == (model.source is None):
-            raise InputError(
-                "A training starts from a preset or from trained weights.",
-                "both --preset and --from" if model.preset else "neither",
-                "Pass --preset encoder-small, or --from FOLDER.",
-            )
-        if train.epochs and train.steps:
-            raise InputError(
-                "A training is as long as its epochs or its steps say.",
-                f"--epochs {train.epochs} --steps {train.steps}",
-                "Leave one of them out.",
-            )
-        if train.precision not in PRECISIONS:
-            raise unknown_name("precision", train.precision, PRECISIONS)
-        if train.monitor not in MONITORS:
-            raise unknown_name("value to monitor", train.monitor, MONITORS)
-        if train.decay not in (None, *DECAYS):
-            raise unknown_name("decay", train.decay, DECAYS)
-        for name, value in (
-            ("ema", train.ema),
-            ("label-smoothing", train.label_smoothing),
-        ):
-            if value is not None and not 0 <= value < 1:
-                raise InputError(
-                    "A share is at least 0 and below 1.",
-                    f"--{name} {value}",
-                    "Leave it out for none.",
-                )
-        if train.learning_rate is not None and train.learning_rate <= 0:
-            raise InputError(
-                "A learning rate is positive.", "--learning-rate 0", "Try 1e-3."
-            )
-        if model.source and (model.vocabulary_size or model.cased or model.tokenizer):
-            raise InputError(
-                "Trained weights keep the tokenizer that they were trained with.",
-                "--tokenizer, --vocabulary-size or --cased beside --from",
-                "Leave it out.",
-            )
-        training_data.parse_overrides(model.set)
-        class_weights(train)
-
-
-def class_weights(options: TrainOptions) -> str | dict | None:
-    """Return what `--class-weights` says.
-
-    Raises:
-        InputError: If it is neither `balanced` nor a JSON object.
-    """
-    given = options.class_weights
-    if given is None or given == "balanced":
-        return given
-    try:
-        weights = json.loads(given)
-    except ValueError:
-        weights = None
-    if not isinstance(weights, dict):
-        raise InputError(
-            "Class weights are balanced, or a JSON object of a weight for each label.",
-            f"--class-weights {given}",
-            "Write --class-weights '{\"spam\": 3}'.",
-        )
-    return weights
 
 
 def run_training(job: Job, console: Console) -> dict[str, Any]:
@@ -183,7 +88,18 @@ def run_training(job: Job, console: Console) -> dict[str, Any]:
         raise Failure(outcome.lost)
     if outcome.interrupted:
         raise Interrupted(outcome.interrupted)
+    _tell(record, console)
     return record
+
+
+def _tell(record: dict[str, Any], console: Console) -> None:
+    metrics = record["metrics"]
+    shown = ("loss", "accuracy", "val_loss", "val_accuracy")
+    figures = ", ".join(f"{k} {metrics[k]:.4f}" for k in shown if k in metrics)
+    console.say(
+        f"Kept epoch {record['best_epoch']} of {record['epochs_done']}: {figures}; "
+        f"{record['seconds']['total']:.0f} s in all"
+    )
 
 
 def _data_and_model(job: Job, console: Console, clock: "_Clock"):
@@ -208,7 +124,7 @@ def _data_and_model(job: Job, console: Console, clock: "_Clock"):
 
 
 def _fine_tuned(job: Job, cls):
-    overrides = training_data.parse_overrides(job.model.set)
+    overrides = parse_overrides(job.model.set)
     source = job.model.source
     model = cls.from_preset(source, **overrides)
     model.require_tokenizer()

@@ -115,7 +115,7 @@ def extensions_library():
     Importing that package would import onnx and transformers too, for seconds.
     """
     spec = importlib.util.find_spec("onnxruntime_extensions")
-    if spec is None:
+    if spec is None or not spec.submodule_search_locations:
         raise ImportError("text.onnx needs onnxruntime-extensions")
     folder = pathlib.Path(spec.submodule_search_locations[0])
     return str(next(folder.glob("_extensions_pydll.*[od]")))

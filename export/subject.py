@@ -46,7 +46,7 @@ class Subject(abc.ABC):
             {name: keras.ops.convert_to_tensor(x) for name, x in inputs.items()}
         )
         return {
-            name: keras.ops.convert_to_numpy(keras.ops.stop_gradient(x))
+            name: np.asarray(keras.ops.convert_to_numpy(keras.ops.stop_gradient(x)))
             for name, x in outputs.items()
         }
 

@@ -47,7 +47,7 @@ PRESETS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
                 "pooling": "mean",
                 "ngram_sizes": [1, 2, 3],
                 "ngram_buckets": 2**21,
-                "ngram_scale": 20.0,
+                "ngram_scale": 100.0,
                 "layer_norm_epsilon": 1e-6,
                 "initializer_range": 0.05,
             },

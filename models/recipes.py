@@ -35,7 +35,7 @@ _RECIPES: dict[str, dict[str, Any]] = {
         **_FROM_SCRATCH,
         "epochs": 2,
         "batch_size": 64,
-        "learning_rate": 5e-4,
+        "learning_rate": 1e-4,
     },
     "distilbert-base": {**_FROM_SCRATCH, "learning_rate": 1e-4},
     "bert-base": {**_FROM_SCRATCH, "learning_rate": 1e-4},
