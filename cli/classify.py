@@ -180,12 +180,7 @@ def _line(text, answer) -> str:
 
 def _cell(text: str | bytes) -> str:
     cell = printable(text)
-    for character, name in (
-        ("\\", "\\\\"),
-        ("\t", "\\t"),
-        ("\n", "\\n"),
-        ("\r", "\\r"),
-    ):
+    for character, name in _ESCAPES.items():
         cell = cell.replace(character, name)
     return cell
 
