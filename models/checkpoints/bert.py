@@ -1,7 +1,12 @@
 """BERT's config and tensors: `BertForSequenceClassification`."""
 
 from kzoo.models.checkpoints.hf_config import ConfigReader, written_activation
-from kzoo.models.checkpoints.weight_table import Entry, dense, norm
+from kzoo.models.checkpoints.weight_table import (
+    Entry,
+    dense,
+    encoder_block,
+    norm,
+)
 
 ARCHITECTURE = "BertForSequenceClassification"
 MODEL_TYPE = "bert"
@@ -92,21 +97,18 @@ def entries(config: dict) -> list[Entry]:
     ]
     table += norm("embedding/norm", "bert.embeddings.LayerNorm")
     for index in range(config["num_layers"]):
-        ours, theirs = f"block_{index}", f"bert.encoder.layer.{index}"
-        attention = f"{theirs}.attention.self"
-        table += dense(
-            f"{ours}/attention/self_attention/query_key_value",
-            *(f"{attention}.{part}" for part in ("query", "key", "value")),
+        theirs = f"bert.encoder.layer.{index}"
+        table += encoder_block(
+            f"block_{index}",
+            query_key_value=[
+                f"{theirs}.attention.self.{part}" for part in ("query", "key", "value")
+            ],
+            output=f"{theirs}.attention.output.dense",
+            attention_norm=f"{theirs}.attention.output.LayerNorm",
+            inner=f"{theirs}.intermediate.dense",
+            outer=f"{theirs}.output.dense",
+            feed_forward_norm=f"{theirs}.output.LayerNorm",
         )
-        table += dense(
-            f"{ours}/attention/self_attention/output_projection",
-            f"{theirs}.attention.output.dense",
-        )
-        table += norm(f"{ours}/attention/norm", f"{theirs}.attention.output.LayerNorm")
-        network = f"{ours}/feed_forward/feed_forward_network"
-        table += dense(f"{network}/inner", f"{theirs}.intermediate.dense")
-        table += dense(f"{network}/outer", f"{theirs}.output.dense")
-        table += norm(f"{ours}/feed_forward/norm", f"{theirs}.output.LayerNorm")
     table += dense("pooler", "bert.pooler.dense")
     table += dense("classifier", "classifier")
     return table

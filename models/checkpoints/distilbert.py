@@ -1,7 +1,12 @@
 """DistilBERT's config and tensors: `DistilBertForSequenceClassification`."""
 
 from kzoo.models.checkpoints.hf_config import ConfigReader, written_activation
-from kzoo.models.checkpoints.weight_table import Entry, dense, norm
+from kzoo.models.checkpoints.weight_table import (
+    Entry,
+    dense,
+    encoder_block,
+    norm,
+)
 
 ARCHITECTURE = "DistilBertForSequenceClassification"
 MODEL_TYPE = "distilbert"
@@ -81,20 +86,16 @@ def entries(config: dict) -> list[Entry]:
         *norm("embedding/norm", f"{embeddings}.LayerNorm"),
     ]
     for index in range(config["num_layers"]):
-        ours, theirs = f"block_{index}", f"distilbert.transformer.layer.{index}"
-        table += dense(
-            f"{ours}/attention/self_attention/query_key_value",
-            *(f"{theirs}.attention.{part}_lin" for part in "qkv"),
+        theirs = f"distilbert.transformer.layer.{index}"
+        table += encoder_block(
+            f"block_{index}",
+            query_key_value=[f"{theirs}.attention.{part}_lin" for part in "qkv"],
+            output=f"{theirs}.attention.out_lin",
+            attention_norm=f"{theirs}.sa_layer_norm",
+            inner=f"{theirs}.ffn.lin1",
+            outer=f"{theirs}.ffn.lin2",
+            feed_forward_norm=f"{theirs}.output_layer_norm",
         )
-        table += dense(
-            f"{ours}/attention/self_attention/output_projection",
-            f"{theirs}.attention.out_lin",
-        )
-        table += norm(f"{ours}/attention/norm", f"{theirs}.sa_layer_norm")
-        network = f"{ours}/feed_forward/feed_forward_network"
-        table += dense(f"{network}/inner", f"{theirs}.ffn.lin1")
-        table += dense(f"{network}/outer", f"{theirs}.ffn.lin2")
-        table += norm(f"{ours}/feed_forward/norm", f"{theirs}.output_layer_norm")
     table += dense("pooler", "pre_classifier")
     table += dense("classifier", "classifier")
     return table

@@ -57,6 +57,28 @@ def norm(name: str, source: str) -> list[Entry]:
     ]
 
 
+def encoder_block(
+    name: str,
+    *,
+    query_key_value: Iterable[str],
+    output: str,
+    attention_norm: str,
+    inner: str,
+    outer: str,
+    feed_forward_norm: str,
+) -> list[Entry]:
+    """Return the entries of an `EncoderBlock`, from the names of its parts."""
+    attention, network = f"{name}/attention", f"{name}/feed_forward"
+    return [
+        *dense(f"{attention}/self_attention/query_key_value", *query_key_value),
+        *dense(f"{attention}/self_attention/output_projection", output),
+        *norm(f"{attention}/norm", attention_norm),
+        *dense(f"{network}/feed_forward_network/inner", inner),
+        *dense(f"{network}/feed_forward_network/outer", outer),
+        *norm(f"{network}/norm", feed_forward_norm),
+    ]
+
+
 def assign_weights(
     variables: Mapping,
     tensors: Mapping[str, np.ndarray],

@@ -8,6 +8,8 @@ import keras
 from kzoo.cli.app import run
 
 BACKEND = keras.backend.backend()
+# One width of batches, and XLA where nothing is quick without it: few compilations.
+JIT = "--jit" if BACKEND == "jax" else "--no-jit"
 MODEL = (
     "--set", "hidden_dim=16", "--set", "num_layers=1", "--set", "intermediate_dim=24",
 )  # fmt: skip
@@ -47,5 +49,5 @@ def train_arguments(out, *more, data="demo:reviews", size=48):
     return (
         "train", "classifier", "--data", data, *sized, "--preset", "encoder-tiny",
         *MODEL, "--out", out, "--batch-size", 16, "--vocabulary-size", 200,
-        "--no-jit", *more,
+        "--max-length", 16, JIT, *more,
     )  # fmt: skip

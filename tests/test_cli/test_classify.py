@@ -57,7 +57,16 @@ def test_standard_input_with_bytes_that_are_no_utf8(small_run, capfd, monkeypatc
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["a.txt", "a.txt.gz", "a.csv", "a.jsonl", "a.tsv"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a.txt",
+        *(
+            pytest.param(name, marks=pytest.mark.backend_free)
+            for name in ("a.txt.gz", "a.csv", "a.jsonl", "a.tsv")
+        ),
+    ],
+)
 def test_files_keep_their_order(name, small_run, tmp_path, capfd):
     # More than one chunk, of very different lengths.
     texts = [f"film {'very ' * (i % 7)}good {i}" for i in range(70)]

@@ -35,7 +35,9 @@ def wait_for(path, kind, process):
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("kind", ["step", "epoch"])
+@pytest.mark.parametrize(
+    "kind", ["step", pytest.param("epoch", marks=pytest.mark.backend_free)]
+)
 def test_the_run_folder_opens_afterwards(kind, tmp_path):
     out = tmp_path / "run"
     process = start(out, "--epochs", 100_000)

@@ -62,6 +62,7 @@ def test_a_run_from_data_to_folder(tmp_path, capfd):
     assert stored["best"] == best["val_accuracy"]
 
 
+@pytest.mark.backend_free
 def test_the_kept_weights_are_those_of_the_best_epoch(tmp_path, capfd):
     done = command(capfd, *train_arguments(tmp_path / "a", "--epochs", 2, "--json"))
     best = done.json["metrics"]["val_loss"]
@@ -70,6 +71,7 @@ def test_the_kept_weights_are_those_of_the_best_epoch(tmp_path, capfd):
     assert model.evaluate(data, verbose=0)[0] == pytest.approx(best, rel=1e-3)
 
 
+@pytest.mark.backend_free
 def test_people_read_what_happens(tmp_path, capfd):
     done = command(capfd, *train_arguments(tmp_path / "a", "--steps", 2))
     assert done.status == 0
@@ -84,7 +86,10 @@ def test_people_read_what_happens(tmp_path, capfd):
     assert "epoch 1/1" in done.err
 
 
-@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize(
+    "precision",
+    ["mixed_float16", pytest.param("mixed_bfloat16", marks=pytest.mark.backend_free)],
+)
 def test_mixed_precision_keeps_float32_weights(precision, tmp_path, capfd):
     arguments = train_arguments(tmp_path / "a", "--steps", 2, "--precision", precision)
     done = command(capfd, *arguments, "--json")
@@ -122,6 +127,7 @@ def test_fine_tuning_keeps_tokenizer_and_labels(small_run, tmp_path, capfd):
     assert model.tokenizer.vocabulary == before.tokenizer.vocabulary
 
 
+@pytest.mark.backend_free
 def test_fine_tuning_on_other_labels_starts_a_new_last_layer(
     small_run, tmp_path, capfd
 ):
@@ -137,6 +143,7 @@ def test_fine_tuning_on_other_labels_starts_a_new_last_layer(
     assert names == ("bad1", "good0", "other")
 
 
+@pytest.mark.backend_free
 def test_a_given_tokenizer_and_validation_file(small_run, tmp_path, capfd):
     train = write_table(tmp_path / "train.csv", ROWS)
     held_out = write_table(tmp_path / "held.csv", ROWS[:5])
@@ -171,6 +178,7 @@ def test_a_lost_loss_is_status_1(tmp_path, capfd):
     assert json.loads((tmp_path / "a" / "training.json").read_text())["diverged"]
 
 
+@pytest.mark.backend_free
 def test_an_old_run_is_not_written_over_unasked(tmp_path, capfd):
     out = tmp_path / "a"
     out.mkdir()
