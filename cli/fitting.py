@@ -1,10 +1,14 @@
 """One `fit` with the callbacks of a run folder, and what came of it."""
 
 import dataclasses
+import os
 import pathlib
 from typing import Any
 
+from kzoo.cli.backend import quiet_stderr
 from kzoo.cli.console import Console
+
+_STOPPING = b"\nStopping after this step; ctrl-C again stops at once.\n"
 
 
 @dataclasses.dataclass
@@ -83,13 +87,13 @@ def fit(
         if (out / preset_folder.CONFIG).exists():
             preset_folder.save_weights(model, out)
         else:
-            model.save_to_preset(out)
+            with quiet_stderr():  # Keras loads TensorFlow to make a config
+                model.save_to_preset(out)
 
     batch_size = settings["batch_size"]
     monitor = settings["monitor"] if validation is not None else None
-    interruption = InterruptBetweenSteps(
-        lambda: console.say("\nStopping after this step; ctrl-C again stops at once.")
-    )
+    # A signal may come while something is printed: only os.write can be nested.
+    interruption = InterruptBetweenSteps(lambda: os.write(2, _STOPPING))
     keeper = BestPreset(save, monitor)
     history = HistoryLog(out, every_steps=settings["log_steps"])
     seen = len(train.batches.order.lengths)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from kzoo.cli.backend import quiet_stderr
 from kzoo.cli.common import Json
 from kzoo.cli.console import Console
 
@@ -34,9 +35,10 @@ def presets(*, json: Json = False) -> None:
 
 def describe_presets() -> dict[str, dict[str, Any]]:
     """Return each preset's family, description, parameters, config and recipe."""
-    from kzoo.models.parameter_count import parameter_count
-    from kzoo.models.presets import PRESETS
-    from kzoo.models.recipes import recipe
+    with quiet_stderr():  # kzoo.models loads Keras, and that its backend
+        from kzoo.models.parameter_count import parameter_count
+        from kzoo.models.presets import PRESETS
+        from kzoo.models.recipes import recipe
 
     return {
         name: {

@@ -84,7 +84,7 @@ def tokenize(
         The rows.
     """
     rows, segments = [], []
-    paired = bool(len(texts)) and isinstance(texts[0], tuple)
+    paired = any(isinstance(text, tuple) for text in texts)
     for start in range(0, len(texts), _CHUNK):
         chunk = list(texts[start : start + _CHUNK])
         encoded = tokenizer.encode_batch(chunk, max_length=max_length)

@@ -146,3 +146,10 @@ def test_other_errors(tokenizer):
     rows = tokenize(["a"], tokenizer)
     with pytest.raises(ValueError, match="length_multiple=0"):
         TokenBatches(rows, None, length_multiple=0)
+
+
+def test_one_pair_among_texts_gives_all_rows_segments():
+    tokenizer = WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a"])
+    rows = tokenize(["a", ("a", "a a")], tokenizer)
+    padded = rows.padded(np.array([0, 1]), 6, 0)
+    assert padded["segment_ids"].tolist() == [[0] * 6, [0, 0, 0, 1, 1, 1]]

@@ -109,8 +109,8 @@ def with_ngrams(**overrides):
 def test_fit_counts_the_ngrams_first():
     model, data = with_ngrams()
     assert not model.ngrams.adapted
-    model.optimizer.learning_rate = 0.1
-    model.fit(data, epochs=10, verbose=0)
+    model.optimizer.learning_rate = 0.01
+    model.fit(data, epochs=30, verbose=0)
     assert model.ngrams.adapted
     counted = keras.ops.convert_to_numpy(model.ngrams.ratio)
     assert [r.label for r in model.classify(["a fine film", "a dull film"])] == [
