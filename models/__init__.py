@@ -1,7 +1,25 @@
-"""The model families, their presets, and their checkpoints in and out."""
+"""The model families, their presets, and their checkpoints in and out.
 
-from kzoo.models.classification import Classification
-from kzoo.models.presets import list_presets
-from kzoo.models.text_classifier import TextClassifier
+A family, and Keras with it, is loaded when it is first asked for.
+"""
+
+import importlib
+
+_HOMES = {
+    "Classification": "classification",
+    "TextClassifier": "text_classifier",
+    "list_presets": "presets",
+}
 
 __all__ = ["Classification", "TextClassifier", "list_presets"]
+
+
+def __getattr__(name: str):
+    if name in _HOMES:
+        home = importlib.import_module(f"kzoo.models.{_HOMES[name]}")
+        return getattr(home, name)
+    raise AttributeError(f"module 'kzoo.models' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

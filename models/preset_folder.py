@@ -19,7 +19,6 @@ from kzoo.models.checkpoints.weight_table import Entry, assign_weights
 
 FORMAT = "kzoo-preset-1"
 CONFIG, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer"
-_NOT_IN_CONFIG = ("name", "trainable", "dtype")
 
 
 def save(model, folder: str | os.PathLike) -> None:
@@ -31,7 +30,6 @@ def save(model, folder: str | os.PathLike) -> None:
     """
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    config = {k: v for k, v in model.get_config().items() if k not in _NOT_IN_CONFIG}
     save_weights(model, folder)
     if model.tokenizer is not None:
         model.tokenizer.save(folder / TOKENIZER)
@@ -41,7 +39,7 @@ def save(model, folder: str | os.PathLike) -> None:
             "format": FORMAT,
             "kzoo_version": kzoo.__version__,
             "model": type(model).__name__,
-            "config": config,
+            "config": model.arguments,
         },
     )
 

@@ -27,7 +27,7 @@ FINE_TUNING: dict[str, Any] = {
 _RECIPES: dict[str, dict[str, Any]] = {
     "encoder-tiny": {
         **_FROM_SCRATCH,
-        "epochs": 8,
+        "epochs": 10,
         "learning_rate": 2e-3,
         "decay": "cosine",
     },

@@ -78,7 +78,7 @@ def _has_tokenizer(folder):
 
 
 def _check_vocabulary(model, folder):
-    rows = model.get_config()["vocabulary_size"]
+    rows = model.arguments["vocabulary_size"]
     if model.tokenizer.vocabulary_size > rows:
         raise InputError(
             "Every token needs a row of the embedding.",

@@ -11,11 +11,11 @@ from kzoo.errors import InputError
 class Task(keras.Model):
     """The abstract base of the three families: presets, folders, tokenizer.
 
-    A subclass sets `tokenizer` and returns its constructor's plain arguments from
-    `get_config()`.
+    A subclass sets `tokenizer`, and `_config` to its constructor's plain arguments.
     """
 
     tokenizer = None
+    _config: dict = {}
     _first_optimizer = None
 
     @classmethod
@@ -63,6 +63,11 @@ class Task(keras.Model):
         from kzoo.models.checkpoints import export_to_transformers
 
         export_to_transformers(self, folder)
+
+    @property
+    def arguments(self) -> dict:
+        """The constructor's plain arguments, without what Keras adds to a config."""
+        return dict(self._config)
 
     def require_tokenizer(self):
         """Return the tokenizer.

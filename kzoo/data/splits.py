@@ -36,11 +36,13 @@ def split_in_name(name: str) -> str | None:
 def cut(count: int, shares: dict[str, float]) -> dict[str, np.ndarray]:
     """Part rows by a hash of their index: whatever the order, always the same rows.
 
-    Row i belongs to the first share that its hash, a number in [0, 1), falls into.
+    A row's hash is a number in [0, 1). Validation rows are those below its share, test
+    rows those in the uppermost share: so neither depends on how much the other takes,
+    and no row of the test cut is ever trained on.
 
     Args:
         count: The number of rows.
-        shares: The share of each split to cut; `train` gets the rest.
+        shares: The shares of `validation` and `test` to cut; `train` gets the rest.
 
     Returns:
         The row indices of each split, ascending.
@@ -51,11 +53,13 @@ def cut(count: int, shares: dict[str, float]) -> dict[str, np.ndarray]:
         (108, 892)
     """
     value = _hash(np.arange(count, dtype="uint64")) / 2.0**64
-    parts, low = {}, 0.0
-    for name, share in shares.items():
-        parts[name] = np.flatnonzero((value >= low) & (value < low + share))
-        low += share
-    parts["train"] = np.flatnonzero(value >= low)
+    low, high = shares.get("validation", 0.0), 1.0 - shares.get("test", 0.0)
+    bounds = {"validation": (0.0, low), "test": (high, 2.0)}
+    parts = {
+        name: np.flatnonzero((value >= bounds[name][0]) & (value < bounds[name][1]))
+        for name in shares
+    }
+    parts["train"] = np.flatnonzero((value >= low) & (value < high))
     return parts
 
 

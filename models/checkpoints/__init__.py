@@ -51,7 +51,7 @@ def load_weights(model, family: types.ModuleType, folder, *, fresh=()) -> None:
     """
     from kzoo.models.preset_folder import variables_of
 
-    config = model.get_config()
+    config = model.arguments
     tensors = _renamed(open_tensors(folder), family)
     entries, ignorable = family.entries(config), family.IGNORABLE
     if config["positions"] == "sinusoidal":
@@ -72,7 +72,7 @@ def export_to_transformers(model, folder: str | os.PathLike) -> None:
     """Write a Hugging Face folder; see `Task.export_to_transformers`."""
     from kzoo.models.preset_folder import weights_of
 
-    config = model.get_config()
+    config = model.arguments
     families = FAMILIES[type(model).__name__]
     family = next((f for f in families if f.fits(config)), None)
     if family is None:

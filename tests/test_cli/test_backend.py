@@ -43,6 +43,17 @@ def test_then_the_environment(fresh, monkeypatch):
     assert fresh() == "torch"
 
 
+def test_torchs_threads_do_not_spin(fresh, monkeypatch):
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    fresh("jax")
+    assert "OMP_WAIT_POLICY" not in os.environ
+    fresh("torch")
+    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    fresh("torch")
+    assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
+
+
 def test_then_keras_json_if_its_backend_is_installed(fresh):
     path = fresh.home / "keras.json"
     path.write_text(json.dumps({"backend": "torch"}))

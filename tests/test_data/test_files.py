@@ -271,3 +271,15 @@ def test_a_real_file_that_is_not_obvious(shared_data):
 def test_imdb_is_cut_from_both_ends(shared_data):
     held = read(shared_data / "imdb", "validation")
     assert min(held.label_counts.values()) > 1100
+
+
+def test_the_test_cut_does_not_depend_on_the_validation_share():
+    from kzoo.data.splits import cut
+
+    both = cut(1000, {"validation": 0.1, "test": 0.1})
+    for share in (0.0, 0.3):
+        other = cut(1000, {"validation": share, "test": 0.1})
+        assert other["test"].tolist() == both["test"].tolist()
+        assert not set(other["train"]) & set(both["test"])
+    rows = np.concatenate(list(both.values()))
+    assert sorted(rows.tolist()) == list(range(1000))
