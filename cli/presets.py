@@ -44,7 +44,7 @@ def describe_presets() -> dict[str, dict[str, Any]]:
         name: {
             "family": family,
             "description": description,
-            "parameters": parameter_count(config),
+            "parameters": parameter_count(config, family),
             "config": config,
             "recipe": recipe(name),
         }

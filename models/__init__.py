@@ -7,11 +7,12 @@ import importlib
 
 _HOMES = {
     "Classification": "classification",
+    "GPT2CausalLM": "gpt2_causal_lm",
     "TextClassifier": "text_classifier",
     "list_presets": "presets",
 }
 
-__all__ = ["Classification", "TextClassifier", "list_presets"]
+__all__ = ["Classification", "GPT2CausalLM", "TextClassifier", "list_presets"]
 
 
 def __getattr__(name: str):

@@ -11,6 +11,8 @@ _BERT = {
     "pooler_activation": "tanh",
 }
 
+_GPT2 = {"vocabulary_size": 50_257, "max_sequence_length": 1_024}
+
 # Family -> preset -> (what it is, the constructor's arguments).
 PRESETS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
     "TextClassifier": {
@@ -84,6 +86,63 @@ PRESETS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
                 "num_heads": 16,
                 "intermediate_dim": 4_096,
             },
+        ),
+    },
+    "GPT2CausalLM": {
+        "gpt2-tiny": (
+            "two blocks of 64, for tests and short stories",
+            {
+                "vocabulary_size": 2_000,
+                "hidden_dim": 64,
+                "num_layers": 2,
+                "num_heads": 4,
+                "max_sequence_length": 128,
+                "dropout": 0.0,
+                "embedding_dropout": 0.0,
+                "attention_dropout": 0.0,
+            },
+        ),
+        "gpt2-nano": (
+            "nanoGPT's character model for a CPU, 4 layers of 128, context 64",
+            {
+                "vocabulary_size": 65,
+                "hidden_dim": 128,
+                "num_layers": 4,
+                "num_heads": 4,
+                "max_sequence_length": 64,
+                "dropout": 0.0,
+                "embedding_dropout": 0.0,
+                "attention_dropout": 0.0,
+            },
+        ),
+        "gpt2-nano-gpu": (
+            "nanoGPT's character model for a GPU, 6 layers of 384, context 256",
+            {
+                "vocabulary_size": 65,
+                "hidden_dim": 384,
+                "num_layers": 6,
+                "num_heads": 6,
+                "max_sequence_length": 256,
+                "dropout": 0.2,
+                "embedding_dropout": 0.2,
+                "attention_dropout": 0.2,
+            },
+        ),
+        "gpt2": (
+            "GPT-2 small, 12 layers of 768 (124M)",
+            {**_GPT2, "hidden_dim": 768, "num_layers": 12, "num_heads": 12},
+        ),
+        "gpt2-medium": (
+            "GPT-2 medium, 24 layers of 1024 (355M)",
+            {**_GPT2, "hidden_dim": 1_024, "num_layers": 24, "num_heads": 16},
+        ),
+        "gpt2-large": (
+            "GPT-2 large, 36 layers of 1280 (774M)",
+            {**_GPT2, "hidden_dim": 1_280, "num_layers": 36, "num_heads": 20},
+        ),
+        "gpt2-xl": (
+            "GPT-2 XL, 48 layers of 1600 (1.56B)",
+            {**_GPT2, "hidden_dim": 1_600, "num_layers": 48, "num_heads": 25},
         ),
     },
 }

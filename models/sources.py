@@ -52,14 +52,7 @@ def _from_folder(cls, folder, overrides):
             f"folder={str(folder)!r} without it",
             "Pass a run or preset folder, or a Hugging Face folder.",
         )
-    names = overrides.get("label_names", config["label_names"])
-    fresh = () if len(names) == len(config["label_names"]) else _HEAD
-    if fresh:
-        warnings.warn(
-            f"The last layer starts anew: the labels {tuple(names)} are not those of "
-            f"{folder}, {tuple(config['label_names'])}.",
-            stacklevel=4,
-        )
+    fresh = _fresh_weights(config, overrides, folder)
     model = cls(**{**config, **overrides})
     if family is None:
         preset_folder.load_weights(model, folder, fresh=fresh)
@@ -71,6 +64,20 @@ def _from_folder(cls, folder, overrides):
         model.tokenizer = WordPieceTokenizer.from_folder(tokenizer_folder)
         _check_vocabulary(model, tokenizer_folder)
     return model
+
+
+def _fresh_weights(config, overrides, folder):
+    """Return the weights that start anew: a classifier's last, for other labels."""
+    before = tuple(config.get("label_names", ()))
+    names = tuple(overrides.get("label_names", before))
+    if len(names) == len(before):
+        return ()
+    warnings.warn(
+        f"The last layer starts anew: the labels {names} are not those of "
+        f"{folder}, {before}.",
+        stacklevel=5,
+    )
+    return _HEAD
 
 
 def _has_tokenizer(folder):

@@ -28,6 +28,16 @@ def gelu_tanh(x):
 
 _OWN = {"gelu": gelu, "gelu_tanh": gelu_tanh}
 
+# Gated units by the names of the paper, and the activation of the gate of each.
+GATED = {
+    "glu": "sigmoid",
+    "bilinear": "linear",
+    "reglu": "relu",
+    "geglu": "gelu",
+    "geglu_tanh": "gelu_tanh",
+    "swiglu": "silu",
+}
+
 
 def get(activation: str | Callable | None) -> Callable:
     """Return the activation of a name, or the function itself.

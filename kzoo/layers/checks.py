@@ -42,3 +42,43 @@ def one_of(known, **names: str) -> None:
     for name, value in names.items():
         if value not in known:
             raise unknown_name(name, value, known)
+
+
+def positive_or_none(**sizes: int | None) -> None:
+    """Raise unless every size is None or a positive whole number.
+
+    Raises:
+        InputError: If a size is neither.
+    """
+    positive(**{name: size for name, size in sizes.items() if size is not None})
+
+
+def above_zero_or_none(**numbers: float | None) -> None:
+    """Raise unless every number is None or above zero.
+
+    Raises:
+        InputError: If a number is neither.
+    """
+    for name, value in numbers.items():
+        if value is not None and not value > 0:
+            raise InputError(
+                "A bound is a number above zero.",
+                f"{name}={value!r}",
+                "Pass a greater one, or None for no bound.",
+            )
+
+
+def heads(num_heads: int, num_key_value_heads: int | None) -> None:
+    """Raise unless the key and value heads can be shared out among the query heads.
+
+    Raises:
+        InputError: If a number is not positive, or one does not divide the other.
+    """
+    positive(num_heads=num_heads)
+    positive_or_none(num_key_value_heads=num_key_value_heads)
+    if num_heads % (num_key_value_heads or 1):
+        raise InputError(
+            "Every key head serves as many query heads as the others.",
+            f"num_heads={num_heads}, num_key_value_heads={num_key_value_heads}",
+            "Choose num_key_value_heads that divides num_heads.",
+        )

@@ -145,11 +145,8 @@ class EncoderBlock(keras.layers.Layer):
         Returns:
             (B, N, T, T), rows summing to one.
         """
-        x = inputs
-        if self.norm_placement == "pre":
-            x = self.attention.norm(x)
         _, scores = self.attention.sublayer(
-            x,
+            self.attention.sublayer_input(inputs),
             padding_mask=padding_mask,
             attention_mask=attention_mask,
             use_causal_mask=use_causal_mask,

@@ -9,10 +9,13 @@ import contextlib
 import functools
 from collections.abc import Callable, Iterator
 
+import keras
 from keras import ops
 
 # What a masked score becomes: far below any real one, and still a float16.
 MASKED_SCORE = -3e4
+# Backends whose own attention kernel is exact, and faster than its parts.
+_FUSED_ATTENTION = ("torch",)
 
 _replacements: dict[str, Callable] = {}
 
@@ -82,20 +85,65 @@ def layer_normalization(x, gamma, beta, epsilon: float):
 
 
 @_replaceable
+def rms_normalization(x, gamma, epsilon: float):
+    """Return x / sqrt(mean(x^2) + epsilon) * gamma over the last axis.
+
+    Args:
+        x: (..., D), any float type. Statistics are taken in float32.
+        gamma: (D,) scale, or None.
+        epsilon: Added to the mean square, inside the root.
+
+    Returns:
+        (..., D) in the type of `x`.
+    """
+    dtype = x.dtype
+    x = ops.cast(x, "float32")
+    y = x * ops.rsqrt(ops.mean(ops.square(x), axis=-1, keepdims=True) + epsilon)
+    if gamma is not None:
+        y = y * ops.cast(gamma, "float32")
+    return ops.cast(y, dtype)
+
+
+@_replaceable
 def gelu(x, approximate: bool = False):
     """Return x * Phi(x), Phi the normal distribution function, or its tanh form."""
     return ops.gelu(x, approximate=approximate)
 
 
 @_replaceable
-def attention_scores(query, key, mask, scale: float):
-    """Return softmax(query . key * scale) over the keys, masked before it.
+def attention(query, key, value, mask, scale: float, bias=None, soft_cap=None):
+    """Return the values mixed by the scores, which are not kept.
+
+    Args:
+        query: (B, T, N, H).
+        key: (B, S, N, H).
+        value: (B, S, N, H).
+        mask: As for `attention_scores`.
+        scale: Likewise.
+        bias: Likewise.
+        soft_cap: Likewise.
+
+    Returns:
+        (B, T, N, H). A query that may attend to nothing gets the values' mean.
+    """
+    plain = bias is None and soft_cap is None
+    if plain and keras.backend.backend() in _FUSED_ATTENTION:
+        return ops.dot_product_attention(query, key, value, mask=mask, scale=scale)
+    scores = attention_scores(query, key, mask, scale, bias, soft_cap)
+    return attention_mix(scores, value)
+
+
+@_replaceable
+def attention_scores(query, key, mask, scale: float, bias=None, soft_cap=None):
+    """Return softmax(query . key * scale + bias) over the keys, masked before it.
 
     Args:
         query: (B, T, N, H).
         key: (B, S, N, H).
         mask: bool, broadcastable to (B, N, T, S), True = attend, or None.
         scale: Factor on the dot products, usually 1 / sqrt(H).
+        bias: Added to the scaled products, broadcastable to (B, N, T, S), or None.
+        soft_cap: c of c * tanh(x / c), which bounds the scaled products, or None.
 
     Returns:
         (B, N, T, S), the softmax taken in float32, in the type of `query`. A query
@@ -104,6 +152,10 @@ def attention_scores(query, key, mask, scale: float):
     dtype = query.dtype
     scores = ops.einsum("btnh,bsnh->bnts", query * ops.cast(scale, dtype), key)
     scores = ops.cast(scores, "float32")
+    if soft_cap is not None:
+        scores = soft_cap * ops.tanh(scores / soft_cap)
+    if bias is not None:
+        scores = scores + ops.cast(bias, "float32")
     if mask is not None:
         scores = ops.where(mask, scores, ops.cast(MASKED_SCORE, "float32"))
     if scores.shape[-1] == 1:  # all weight on the one key; Keras's softmax warns
@@ -125,4 +177,27 @@ def attention_mix(scores, value):
     return ops.einsum("bnts,bsnh->btnh", scores, value)
 
 
-KERNELS = ("layer_normalization", "gelu", "attention_scores", "attention_mix")
+@_replaceable
+def cache_update(cache, x, index):
+    """Return a cache with columns from `index` on replaced.
+
+    Args:
+        cache: (B, S, K, H).
+        x: (B, T, K, H), T at most S - index.
+        index: int or scalar int32 tensor.
+
+    Returns:
+        (B, S, K, H).
+    """
+    return ops.slice_update(cache, (0, index, 0, 0), x)
+
+
+KERNELS = (
+    "layer_normalization",
+    "rms_normalization",
+    "gelu",
+    "attention",
+    "attention_scores",
+    "attention_mix",
+    "cache_update",
+)

@@ -5,6 +5,7 @@ from keras import ops
 
 from kzoo.errors import InputError
 from kzoo.layers import checks, kernels
+from kzoo.layers.key_value_cache import KeyValueCache
 from kzoo.layers.masks import combine_masks
 
 
@@ -13,20 +14,32 @@ class MultiHeadAttention(keras.layers.Layer):
     """Let every position of the query read from every position of the value.
 
     ```
-    head_n = softmax(Q_n K_n^T / sqrt(H) + mask) V_n,   Q_n = x W_n^Q, ...
+    head_n = softmax(scale Q_n K_n^T + bias + mask) V_n,   Q_n = x W_n^Q, ...
     output = concat(head_1, ..., head_N) W^O
     ```
 
-    The softmax is taken in float32. A masked position has weight exactly zero.
+    The softmax is taken in float32. A masked position has weight exactly zero. Where
+    there are fewer key and value heads than query heads, neighbouring query heads
+    share one: K = N is multi-head, K = 1 multi-query, between them grouped-query
+    attention.
 
     Args:
         num_heads: N, the number of heads (h in the paper).
+        num_key_value_heads: K, a divisor of N; by default N.
         key_dim: H, the width of one head (d_k). By default D / N.
-        fused: Project query, key and value by one kernel, (D, 3 N H), which is one
-            matrix product where separate projections are three. Serves
+        fused: Project query, key and value by one kernel, (D, (N + 2 K) H), which is
+            one matrix product where separate projections are three. Serves
             self-attention only.
         use_bias: Whether the projections have biases.
         dropout: Rate on the attention scores, while training.
+        scale: Factor on the dot products; by default 1 / sqrt(H).
+        soft_cap: c of c * tanh(x / c) on the scaled products, or None.
+        window: How far a query sees: under a causal mask its own position and the
+            `window - 1` before it, otherwise as many on either side. None for all.
+        query_key_norm: A norm over H of every query and key head, or None; the keys
+            get a copy of it.
+        rotary: A `RotaryEmbedding` that turns queries and keys, or None.
+        position_bias: An `ALiBi` or `RelativePositionBias`, or None.
         kernel_initializer: Of the query, key and value projections.
         output_initializer: Of the output projection; by default the same.
 
@@ -36,6 +49,8 @@ class MultiHeadAttention(keras.layers.Layer):
         key: (B, S, D'); by default the value.
         padding_mask: (B, S) bool, True = real token: whom all may see.
         attention_mask: (B, T, S) bool, True = attend: who sees whom.
+        segment_ids: (B, T) integers; tokens see those of their own segment only.
+        positions: (B, T) integers for `rotary`; by default 0 to T - 1.
         use_causal_mask: Position t sees positions 0 to t only.
         return_attention_scores: Return (output, scores) instead of the output.
         training: Whether dropout is on.
@@ -46,7 +61,8 @@ class MultiHeadAttention(keras.layers.Layer):
 
     Raises:
         InputError: If a size is not positive, D is not divisible by N while
-            `key_dim` is left out, or a fused layer is given a value or key.
+            `key_dim` is left out, N not by K, or a fused layer is given a value or
+            key.
 
     Example:
         >>> import numpy as np
@@ -55,31 +71,52 @@ class MultiHeadAttention(keras.layers.Layer):
         True
 
     Reference:
-        Vaswani et al. 2017, arXiv:1706.03762, section 3.2.
+        Vaswani et al. 2017, arXiv:1706.03762, section 3.2; Shazeer 2019,
+        arXiv:1911.02150, and Ainslie et al. 2023, arXiv:2305.13245, for shared heads;
+        Beltagy et al. 2020, arXiv:2004.05150, for windows; Henry et al. 2020,
+        arXiv:2010.04245, for normalised queries and keys.
     """
 
     def __init__(
         self,
         num_heads: int,
         *,
+        num_key_value_heads: int | None = None,
         key_dim: int | None = None,
         fused: bool = True,
         use_bias: bool = True,
         dropout: float = 0.0,
+        scale: float | None = None,
+        soft_cap: float | None = None,
+        window: int | None = None,
+        query_key_norm: keras.layers.Layer | None = None,
+        rotary: keras.layers.Layer | None = None,
+        position_bias: keras.layers.Layer | None = None,
         kernel_initializer="glorot_uniform",
         output_initializer=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
-        checks.positive(num_heads=num_heads)
-        if key_dim is not None:
-            checks.positive(key_dim=key_dim)
+        checks.heads(num_heads, num_key_value_heads)
+        checks.positive_or_none(key_dim=key_dim, window=window)
+        checks.above_zero_or_none(soft_cap=soft_cap)
         checks.rate(dropout=dropout)
         self.num_heads = num_heads
+        self.num_key_value_heads = num_key_value_heads or num_heads
         self.key_dim = key_dim
         self.fused = fused
         self.use_bias = use_bias
         self.dropout = dropout
+        self.scale = scale
+        self.soft_cap = soft_cap
+        self.window = window
+        self.query_key_norm = query_key_norm
+        self.key_norm = None
+        if query_key_norm is not None:
+            config = {**query_key_norm.get_config(), "name": "key_norm"}
+            self.key_norm = type(query_key_norm).from_config(config)
+        self.rotary = rotary
+        self.position_bias = position_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.output_initializer = keras.initializers.get(output_initializer)
 
@@ -95,14 +132,18 @@ class MultiHeadAttention(keras.layers.Layer):
         value_shape = value_shape or query_shape
         key_shape = key_shape or value_shape
         self._key_dim = self.key_dim or hidden_dim // self.num_heads
+        self._scale = self._key_dim**-0.5 if self.scale is None else self.scale
         width = self.num_heads * self._key_dim
+        shared = self.num_key_value_heads * self._key_dim
         if self.fused:
-            self.query_key_value = self._projection("query_key_value", 3 * width)
+            self.query_key_value = self._projection(
+                "query_key_value", width + 2 * shared
+            )
             self.query_key_value.build(query_shape)
         else:
             self.query = self._projection("query", width)
-            self.key = self._projection("key", width)
-            self.value = self._projection("value", width)
+            self.key = self._projection("key", shared)
+            self.value = self._projection("value", shared)
             self.query.build(query_shape)
             self.key.build(key_shape)
             self.value.build(value_shape)
@@ -115,6 +156,12 @@ class MultiHeadAttention(keras.layers.Layer):
         self.score_dropout = keras.layers.Dropout(
             self.dropout, dtype=self.dtype_policy, name="score_dropout"
         )
+        heads_shape = (None, None, self.num_heads, self._key_dim)
+        for part in (self.query_key_norm, self.key_norm, self.rotary):
+            if part is not None and not part.built:
+                part.build(heads_shape)
+        if self.position_bias is not None and not self.position_bias.built:
+            self.position_bias.build((None, None))
 
     def _projection(self, name, units, initializer=None):
         initializer = initializer or self.kernel_initializer
@@ -134,51 +181,172 @@ class MultiHeadAttention(keras.layers.Layer):
         key=None,
         padding_mask=None,
         attention_mask=None,
+        segment_ids=None,
+        positions=None,
         use_causal_mask=False,
         return_attention_scores=False,
         training=None,
     ):
         """Return the attended values, (B, T, D)."""
-        query, key, value = self._project(query, value, key)
+        query, key, value = self._project(query, value, key, positions)
+        lengths = ops.shape(query)[1], ops.shape(key)[1]
         mask = combine_masks(
-            query_length=ops.shape(query)[1],
-            key_length=ops.shape(key)[1],
+            query_length=lengths[0],
+            key_length=lengths[1],
             padding_mask=padding_mask,
             attention_mask=attention_mask,
+            segment_ids=segment_ids,
             use_causal_mask=use_causal_mask,
+            window=self.window,
         )
-        scores = kernels.attention_scores(query, key, mask, self._key_dim**-0.5)
+        bias = self._bias(*lengths, lengths[1] - lengths[0])
+        if not return_attention_scores and not (training and self.dropout):
+            return self._attended(query, key, value, mask, bias)
+        key, value = self._for_each_query_head(key), self._for_each_query_head(value)
+        scores = kernels.attention_scores(
+            query, key, mask, self._scale, bias, self.soft_cap
+        )
         dropped = self.score_dropout(scores, training=training)
         mixed = kernels.attention_mix(dropped, value)
-        output = self.output_projection(self._join_heads(mixed))
-        if return_attention_scores:
-            return output, scores
-        return output
+        output = self.output_projection(_join_heads(mixed))
+        return (output, scores) if return_attention_scores else output
 
-    def _project(self, query, value, key):
-        """Return query, key and value, each (B, T or S, N, H)."""
+    def call_with_cache(
+        self,
+        query,
+        cache: KeyValueCache,
+        *,
+        cache_index=None,
+        frozen: bool = False,
+        padding_mask=None,
+        attention_mask=None,
+        positions=None,
+    ):
+        """Attend causally to what a cache holds and to the query; for inference.
+
+        Args:
+            query: (B, T, D), the next T tokens.
+            cache: Of S columns.
+            cache_index: The column of the first of them, an int or a scalar int32
+                tensor, in a cache of fixed size; None lets the cache grow.
+            frozen: Attend to all of the cache and leave it as it is: a
+                cross-attention on what `make_cache` gave.
+            padding_mask: (B, S') bool, True = real token, of the columns afterwards.
+            attention_mask: (B, T, S') bool, True = attend.
+            positions: (B, T) integers for `rotary`; by default the columns.
+
+        Returns:
+            (B, T, D), and the cache with the T tokens in it: S' columns.
+        """
+        length, before = ops.shape(query)[1], ops.shape(cache.key)[1]
+        start = before if cache_index is None else cache_index
+        if frozen:
+            start = before - length
+            query = self._normed(self._split_heads(self.query(query)))
+        else:
+            if positions is None:
+                positions = (start + ops.arange(length))[None]
+            query, *new = self._project(query, None, None, positions)
+            cache = (
+                cache.grown(*new)
+                if cache_index is None
+                else cache.written(*new, cache_index)
+            )
+        columns = ops.shape(cache.key)[1]
+        mask = combine_masks(
+            query_length=length,
+            key_length=columns,
+            padding_mask=padding_mask,
+            attention_mask=attention_mask,
+            use_causal_mask=not frozen,
+            window=self.window,
+            offset=start,
+        )
+        bias = self._bias(length, columns, start)
+        return self._attended(query, *cache, mask, bias), cache
+
+    def make_cache(self, value, key=None) -> KeyValueCache:
+        """Return the keys and values of a cross-attention, computed once.
+
+        Args:
+            value: (B, S, D').
+            key: (B, S, D'); by default the value.
+
+        Returns:
+            A cache of S columns.
+
+        Raises:
+            InputError: If the layer is fused.
+        """
+        self._refuse_fused()
+        key = self._split_heads(self.key(value if key is None else key))
+        value = self._split_heads(self.value(value))
+        return KeyValueCache(self._normed(key, of_keys=True), value)
+
+    def _attended(self, query, key, value, mask, bias):
+        mixed = kernels.attention(
+            query,
+            self._for_each_query_head(key),
+            self._for_each_query_head(value),
+            mask,
+            self._scale,
+            bias,
+            self.soft_cap,
+        )
+        return self.output_projection(_join_heads(mixed))
+
+    def _project(self, query, value, key, positions):
+        """Return query (B, T, N, H), key and value (B, S, K, H)."""
         if self.fused:
             # Also where it is the query: whether it is, is lost in a type cast.
             if value is not None or key is not None:
-                raise InputError(
-                    "A fused projection serves self-attention only.",
-                    "value or key beside the query",
-                    "Leave them out, or build the layer with fused=False.",
-                )
-            projected = ops.split(self.query_key_value(query), 3, axis=-1)
+                self._refuse_fused()
+            width = self.num_heads * self._key_dim
+            shared = self.num_key_value_heads * self._key_dim
+            projected = ops.split(
+                self.query_key_value(query), [width, width + shared], axis=-1
+            )
         else:
             value = query if value is None else value
             key = value if key is None else key
             projected = self.query(query), self.key(key), self.value(value)
-        return tuple(self._split_heads(x) for x in projected)
+        query, key, value = (self._split_heads(x) for x in projected)
+        query, key = self._normed(query), self._normed(key, of_keys=True)
+        if self.rotary is not None:
+            query = self.rotary(query, positions=positions)
+            key = self.rotary(key, positions=positions)
+        return query, key, value
+
+    def _normed(self, x, of_keys=False):
+        norm = self.key_norm if of_keys else self.query_key_norm
+        return x if norm is None else norm(x)
+
+    def _refuse_fused(self):
+        if self.fused:
+            raise InputError(
+                "A fused projection serves self-attention only.",
+                "value or key beside the query",
+                "Leave them out, or build the layer with fused=False.",
+            )
+
+    def _bias(self, query_length, key_length, offset):
+        """Return what the layer of positions adds to the scores, or None."""
+        if self.position_bias is None:
+            return None
+        return self.position_bias(
+            (ops.arange(query_length) + offset)[None], ops.arange(key_length)[None]
+        )
+
+    def _for_each_query_head(self, x):
+        """Repeat key or value heads, (B, S, K, H), for the queries: (B, S, N, H)."""
+        groups = self.num_heads // self.num_key_value_heads
+        return x if groups == 1 else ops.repeat(x, groups, axis=2)
 
     def _split_heads(self, x):
         batch, length = ops.shape(x)[0], ops.shape(x)[1]
-        return ops.reshape(x, (batch, length, self.num_heads, self._key_dim))
-
-    def _join_heads(self, x):
-        batch, length = ops.shape(x)[0], ops.shape(x)[1]
-        return ops.reshape(x, (batch, length, self.num_heads * self._key_dim))
+        return ops.reshape(
+            x, (batch, length, x.shape[-1] // self._key_dim, self._key_dim)
+        )
 
     def compute_output_shape(
         self, query_shape, value_shape=None, key_shape=None, **kwargs
@@ -187,15 +355,7 @@ class MultiHeadAttention(keras.layers.Layer):
         return query_shape
 
     def compute_output_spec(
-        self,
-        query,
-        value=None,
-        key=None,
-        padding_mask=None,
-        attention_mask=None,
-        use_causal_mask=False,
-        return_attention_scores=False,
-        training=None,
+        self, query, value=None, key=None, return_attention_scores=False, **kwargs
     ):
         """Return shape and type of the output; with scores, of both."""
         output = keras.KerasTensor(query.shape, dtype=self.compute_dtype)
@@ -209,15 +369,37 @@ class MultiHeadAttention(keras.layers.Layer):
 
     def get_config(self):
         """Return the constructor's arguments."""
+        serialize = keras.saving.serialize_keras_object
         initializer = keras.initializers.serialize
         return {
             **super().get_config(),
             "num_heads": self.num_heads,
+            "num_key_value_heads": self.num_key_value_heads,
             "key_dim": self.key_dim,
             "fused": self.fused,
             "use_bias": self.use_bias,
             "dropout": self.dropout,
+            "scale": self.scale,
+            "soft_cap": self.soft_cap,
+            "window": self.window,
+            "query_key_norm": self.query_key_norm and serialize(self.query_key_norm),
+            "rotary": self.rotary and serialize(self.rotary),
+            "position_bias": self.position_bias and serialize(self.position_bias),
             "kernel_initializer": initializer(self.kernel_initializer),
             "output_initializer": self.output_initializer
             and initializer(self.output_initializer),
         }
+
+    @classmethod
+    def from_config(cls, config):
+        """Return the layer of a config."""
+        config = dict(config)
+        for name in ("query_key_norm", "rotary", "position_bias"):
+            config[name] = keras.saving.deserialize_keras_object(config.get(name))
+        return cls(**config)
+
+
+def _join_heads(x):
+    """Return (B, T, N, H) as (B, T, N H)."""
+    batch, length = ops.shape(x)[0], ops.shape(x)[1]
+    return ops.reshape(x, (batch, length, x.shape[2] * x.shape[3]))

@@ -27,3 +27,28 @@ def compile_classifier(
         weighted_metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
         jit_compile=jit_compile,
     )
+
+
+def compile_language_model(
+    model: keras.Model,
+    optimizer: keras.optimizers.Optimizer | None = None,
+    *,
+    jit_compile: bool | str = "auto",
+) -> None:
+    """Compile a language model: cross-entropy of the next tokens, AdamW.
+
+    The loss is averaged over the positions that sample weights count, so that
+    padding has no part in it.
+
+    Args:
+        model: A model of logits (B, T, V).
+        optimizer: By default `adamw(5e-5)`, for fine-tuning.
+        jit_compile: As in `keras.Model.compile`.
+    """
+    model.compile(
+        optimizer=optimizer or adamw(),
+        loss=keras.losses.SparseCategoricalCrossentropy(
+            from_logits=True, reduction="mean_with_sample_weight"
+        ),
+        jit_compile=jit_compile,
+    )

@@ -11,12 +11,12 @@ from safetensors.numpy import save_file
 from kzoo.errors import InputError
 from kzoo.files import replacing, write_json
 from kzoo.layers.positions import sine_table
-from kzoo.models.checkpoints import bert, distilbert
+from kzoo.models.checkpoints import bert, distilbert, gpt2
 from kzoo.models.checkpoints.tensor_files import SAFETENSORS, open_tensors
 from kzoo.models.checkpoints.weight_table import assign_weights
 
 # Model class -> its checkpoint families, told apart by their `model_type`.
-FAMILIES = {"TextClassifier": (bert, distilbert)}
+FAMILIES = {"TextClassifier": (bert, distilbert), "GPT2CausalLM": (gpt2,)}
 _SINES = "embedding/position/embeddings"
 
 
@@ -32,7 +32,7 @@ def read_config(cls, config: dict, folder: pathlib.Path):
     for family in families:
         if config.get("model_type") == family.MODEL_TYPE:
             arguments = family.read_config(config, where)
-            if arguments["positions"] == "sinusoidal":
+            if arguments.get("positions") == "sinusoidal":
                 arguments["positions"] = _stored_positions(family, arguments, folder)
             return family, arguments
     known = ", ".join(family.MODEL_TYPE for family in families)
@@ -52,9 +52,9 @@ def load_weights(model, family: types.ModuleType, folder, *, fresh=()) -> None:
     from kzoo.models.preset_folder import variables_of
 
     config = model.arguments
-    tensors = _renamed(open_tensors(folder), family)
+    tensors = getattr(family, "adapted", _renamed)(open_tensors(folder), folder)
     entries, ignorable = family.entries(config), family.IGNORABLE
-    if config["positions"] == "sinusoidal":
+    if config.get("positions") == "sinusoidal":
         sines = next(entry for entry in entries if entry.name == _SINES)
         entries.remove(sines)
         ignorable = (*ignorable, *map(re.escape, sines.sources))
@@ -79,20 +79,19 @@ def export_to_transformers(model, folder: str | os.PathLike) -> None:
         shapes = "; ".join(f"{f.ARCHITECTURE}: {f.SHAPE}" for f in families)
         raise InputError(
             "Transformers must have an architecture of the model's shape.",
-            ", ".join(f"{k}={config[k]!r}" for k in bert.SHAPE),
+            ", ".join(f"{k}={config[k]!r}" for k in families[0].SHAPE),
             f"It has {shapes}.",
         )
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     weights = weights_of(model)
-    if config["positions"] == "sinusoidal":
+    if config.get("positions") == "sinusoidal":
         weights[_SINES] = sine_table(config["max_sequence_length"], model.hidden_dim)
     tensors = {}
     for entry in family.entries(config):
         tensors.update(entry.write(weights[entry.name].astype("float32")))
     with replacing(folder / SAFETENSORS) as temporary:
         save_file(tensors, temporary, metadata={"format": "pt"})
-    names = dict(enumerate(model.label_names))
     if model.tokenizer is not None:
         model.tokenizer.save(folder, model.max_sequence_length)
     write_json(
@@ -101,15 +100,34 @@ def export_to_transformers(model, folder: str | os.PathLike) -> None:
             "architectures": [family.ARCHITECTURE],
             "model_type": family.MODEL_TYPE,
             **family.write_config(config),
-            "id2label": {str(index): name for index, name in names.items()},
-            "label2id": {name: index for index, name in names.items()},
-            "pad_token_id": model.tokenizer.pad_id if model.tokenizer else 0,
+            **_labels(model),
+            **_special_tokens(model.tokenizer),
             "torch_dtype": "float32",
         },
     )
 
 
-def _renamed(tensors, family):
+def _labels(model) -> dict:
+    """Return a classifier's labels as transformers writes them."""
+    names = dict(enumerate(getattr(model, "label_names", ())))
+    if not names:
+        return {}
+    return {
+        "id2label": {str(index): name for index, name in names.items()},
+        "label2id": {name: index for index, name in names.items()},
+    }
+
+
+def _special_tokens(tokenizer) -> dict:
+    """Return the ids that transformers wants in the config."""
+    ids = {"pad_token_id": 0 if tokenizer is None else tokenizer.pad_id}
+    end_id = getattr(tokenizer, "end_id", None)
+    if end_id is not None:
+        ids.update(bos_token_id=end_id, eos_token_id=end_id)
+    return ids
+
+
+def _renamed(tensors, where):
     """Return tensors under today's names: old files say gamma and beta."""
     if not any(name.endswith((".gamma", ".beta")) for name in tensors):
         return tensors

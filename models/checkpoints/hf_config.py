@@ -80,9 +80,9 @@ class ConfigReader:
         if value not in allowed:
             raise self._unsupported(name, value, allowed)
 
-    def activation(self, name: str) -> str:
+    def activation(self, name: str, default: str = "gelu") -> str:
         """Return our name of a field's activation."""
-        value = self.take(name, "gelu")
+        value = self.take(name, default)
         if value not in ACTIVATIONS:
             raise self._unsupported(name, value, ACTIVATIONS)
         return ACTIVATIONS[value]
