@@ -204,7 +204,7 @@ class GPT2CausalLM(Task):
                 segment_ids=segment_ids,
                 training=training,
             )
-        return self.head(x)
+        return self.head(self.final_norm(x))
 
     def _embed(self, token_ids, positions, training=None):
         x = self.token(token_ids)
@@ -212,10 +212,9 @@ class GPT2CausalLM(Task):
         return self.embedding_dropout(x, training=training)
 
     def head(self, hidden_states):
-        """Return the logits of the last block's outputs, (..., D) -> (..., V)."""
-        x = self.token(self.final_norm(hidden_states), reverse=True)
+        """Return the logits of normalised outputs, (..., D) -> (..., V) float32."""
         # In float32 whatever the compute type: the loss needs the digits.
-        return ops.cast(x, "float32")
+        return ops.cast(self.token(hidden_states, reverse=True), "float32")
 
     # Decoding
     def make_cache(self, batch_size, length) -> tuple:
@@ -250,7 +249,7 @@ class GPT2CausalLM(Task):
             positions: (B, T) int32, the tokens' positions in their texts.
 
         Returns:
-            The last block's outputs (B, T, D), for `head`, and the new caches.
+            The last norm's outputs (B, T, D), for `head`, and the new caches.
         """
         x = self._embed(token_ids, positions)
         caches = []
@@ -259,11 +258,33 @@ class GPT2CausalLM(Task):
                 x, before, cache_index=cache_index, padding_mask=padding_mask
             )
             caches.append(after)
-        return x, tuple(caches)
+        return self.final_norm(x), tuple(caches)
 
     def compute_output_shape(self, input_shape):
         """Return (B, T, V)."""
         return (*input_shape["token_ids"], self.vocabulary_size)
+
+    def generate(self, prompts, **options):
+        """Return what follows each prompt; see `kzoo.generation.generate`.
+
+        Args:
+            prompts: Texts; one is as good as a list of one.
+            **options: `max_new_tokens`, `sampler`, `stop`, `stream`, and others.
+
+        Returns:
+            The completion of each prompt, without the prompt; with `stream=True` an
+            iterator of `TextPiece(index, text)` as the text comes.
+
+        Raises:
+            InputError: If the model has no tokenizer, or a prompt or an option is not
+                valid.
+
+        Reference:
+            Radford et al. 2019, section 3.
+        """
+        from kzoo.generation import generate
+
+        return generate(self, prompts, **options)
 
     def attention_scores(self, inputs) -> list:
         """Return the attention scores of every block, each (B, N, T, T)."""

@@ -18,24 +18,22 @@ from kzoo.layers.pooling import FirstTokenPooling, MaskedMeanPooling
 from kzoo.layers.position_biases import ALiBi, RelativePositionBias
 from kzoo.layers.positions import PositionEmbedding, SinePositionEncoding
 from kzoo.layers.re_zero import ReZero
+from kzoo.layers.residual_conv2d import ResidualConv2D
+from kzoo.layers.residual_dense import ResidualDense
 from kzoo.layers.residual_sublayer import ResidualSublayer
 from kzoo.layers.rms_normalization import RMSNormalization
 from kzoo.layers.rotary_embedding import RotaryEmbedding
 from kzoo.layers.token_embedding import SegmentEmbedding, TokenEmbedding
 
 __all__ = [
-    "window_mask",
-    "segment_mask",
-    "RotaryEmbedding",
-    "RelativePositionBias",
-    "KeyValueCache",
-    "DecoderCache",
-    "DecoderBlock",
     "ALiBi",
+    "DecoderBlock",
+    "DecoderCache",
     "DropPath",
     "EncoderBlock",
     "FeedForward",
     "FirstTokenPooling",
+    "KeyValueCache",
     "LayerNormalization",
     "LayerScale",
     "MaskedMeanPooling",
@@ -46,7 +44,11 @@ __all__ = [
     "PositionEmbedding",
     "RMSNormalization",
     "ReZero",
+    "RelativePositionBias",
+    "ResidualConv2D",
+    "ResidualDense",
     "ResidualSublayer",
+    "RotaryEmbedding",
     "SegmentEmbedding",
     "SinePositionEncoding",
     "TokenEmbedding",
@@ -55,4 +57,6 @@ __all__ = [
     "combine_masks",
     "deep_norm_scales",
     "drop_path_rates",
+    "segment_mask",
+    "window_mask",
 ]

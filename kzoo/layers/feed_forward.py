@@ -27,6 +27,7 @@ class FeedForward(keras.layers.Layer):
             `"reglu"`, `"geglu"`, `"geglu_tanh"` and `"swiglu"` are gated by
             sigmoid, the identity, ReLU, both forms of GELU and SiLU.
         gated: Whether the activation gates a second product; a gated name says so.
+        output_dim: The width of the output; by default D.
         use_bias: Whether both layers have biases.
         kernel_initializer: Of the first layer.
         output_initializer: Of the second; by default the same.
@@ -35,10 +36,10 @@ class FeedForward(keras.layers.Layer):
         inputs: (..., D).
 
     Returns:
-        (..., D).
+        (..., D), or of width `output_dim`.
 
     Raises:
-        InputError: If `intermediate_dim` is not positive or the activation unknown.
+        InputError: If a width is not positive or the activation unknown.
 
     Example:
         >>> import numpy as np
@@ -56,6 +57,7 @@ class FeedForward(keras.layers.Layer):
         *,
         activation="gelu",
         gated: bool = False,
+        output_dim: int | None = None,
         use_bias: bool = True,
         kernel_initializer="glorot_uniform",
         output_initializer=None,
@@ -63,11 +65,14 @@ class FeedForward(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         checks.positive(intermediate_dim=intermediate_dim)
+        if output_dim is not None:
+            checks.positive(output_dim=output_dim)
         self.intermediate_dim = intermediate_dim
         if isinstance(activation, str) and activation in activations.GATED:
             activation, gated = activations.GATED[activation], True
         self.activation = activations.get(activation)
         self.gated = gated
+        self.output_dim = output_dim
         self.use_bias = use_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.output_initializer = keras.initializers.get(output_initializer)
@@ -83,7 +88,7 @@ class FeedForward(keras.layers.Layer):
         self.inner.build(input_shape)
         self.outer = self._dense(
             "outer",
-            input_shape[-1],
+            self.output_dim or input_shape[-1],
             self.output_initializer or self.kernel_initializer,
         )
         self.outer.build((*input_shape[:-1], self.intermediate_dim))
@@ -106,8 +111,8 @@ class FeedForward(keras.layers.Layer):
         return self.outer(self.activation(gate) * x)
 
     def compute_output_shape(self, input_shape):
-        """Return the shape of the inputs."""
-        return input_shape
+        """Return the shape of the inputs, with the output's width."""
+        return (*input_shape[:-1], self.output_dim or input_shape[-1])
 
     def get_config(self):
         """Return the constructor's arguments."""
@@ -117,6 +122,7 @@ class FeedForward(keras.layers.Layer):
             "intermediate_dim": self.intermediate_dim,
             "activation": activations.serialize(self.activation),
             "gated": self.gated,
+            "output_dim": self.output_dim,
             "use_bias": self.use_bias,
             "kernel_initializer": initializer(self.kernel_initializer),
             "output_initializer": self.output_initializer

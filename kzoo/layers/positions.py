@@ -17,8 +17,9 @@ class PositionEmbedding(keras.layers.Layer):
         embeddings_initializer: Of the table, (max_sequence_length, D).
 
     Call arguments:
-        inputs: (B, T, D), T at most `max_sequence_length`; only its shape is used.
-        positions: (B, T) integers, or None for 0 to T - 1.
+        inputs: (B, T, D); only its shape is used.
+        positions: (B, T) integers below `max_sequence_length`, or None for 0 to
+            T - 1.
 
     Returns:
         (1, T, D), or (B, T, D) where positions are given: to be added to the inputs.
@@ -55,7 +56,8 @@ class PositionEmbedding(keras.layers.Layer):
 
     def call(self, inputs, positions=None):
         """Return the positions' vectors, (1, T, D) or (B, T, D)."""
-        check_length(inputs.shape[1], self.max_sequence_length)
+        if positions is None:
+            check_length(inputs.shape[1], self.max_sequence_length)
         return _rows(self.embeddings, inputs, positions, self.compute_dtype)
 
     def compute_output_shape(self, inputs_shape, positions_shape=None):
@@ -125,7 +127,8 @@ class SinePositionEncoding(keras.layers.Layer):
 
     def call(self, inputs, positions=None):
         """Return the positions' vectors, (1, T, D) or (B, T, D)."""
-        check_length(inputs.shape[1], self.max_sequence_length)
+        if positions is None:
+            check_length(inputs.shape[1], self.max_sequence_length)
         table = ops.convert_to_tensor(self.table)
         return _rows(table, inputs, positions, self.compute_dtype)
 

@@ -146,7 +146,8 @@ class RotaryEmbedding(keras.layers.Layer):
         if positions is None:
             positions = ops.arange(ops.shape(inputs)[1])[None]
         # Float32 whatever the compute type: bfloat16 has no odd numbers over 256.
-        angle = ops.cast(positions, "float32")[:, :, None, None] * self._frequencies
+        frequencies = ops.convert_to_tensor(self._frequencies)
+        angle = ops.cast(positions, "float32")[:, :, None, None] * frequencies
         cosine = ops.cast(ops.cos(angle) * self._amplitude, inputs.dtype)
         sine = ops.cast(ops.sin(angle) * self._amplitude, inputs.dtype)
         turned, rest = inputs[..., : self._width], inputs[..., self._width :]

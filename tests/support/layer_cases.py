@@ -18,6 +18,18 @@ B, T, S, N, H = 2, 7, 11, 3, 5
 D, F, V = N * H, 13, 29
 
 
+# Arguments of constructors that are layers, kept under their own names.
+GIVEN = {
+    "sublayer",
+    "norm",
+    "branch_scale",
+    "shortcut",
+    "query_key_norm",
+    "rotary",
+    "position_bias",
+}
+
+
 @dataclasses.dataclass(frozen=True)
 class Case:
     """A layer, its arguments, and the tensors it is called with.
@@ -49,7 +61,9 @@ class Case:
     def given_parts(self, layer):
         """Return the parts that were passed to the constructor, ready-made."""
         names = {name for name, value in self.config.items() if callable(value)}
-        return [getattr(layer, name) for name in names & {"sublayer", "norm"}]
+        parts = GIVEN & names
+        given = [getattr(layer, name) for name in parts]
+        return given + (layer.sublayers if "sublayers" in names else [])
 
     def arrays(self, batch=B, length=T, seed=0):
         """Return the call's arguments as NumPy arrays."""
@@ -91,6 +105,9 @@ CASES = {
     "LayerNormalization": Case(
         layers.LayerNormalization, SEQUENCE, {"epsilon": 1e-12}, (None, D)
     ),
+    "RMSNormalization": Case(
+        layers.RMSNormalization, SEQUENCE, {"epsilon": 1e-6}, (None, D)
+    ),
     "MultiHeadAttention": Case(
         layers.MultiHeadAttention,
         {"query": ((None, D), "float"), "padding_mask": ((None,), "mask")},
@@ -107,10 +124,87 @@ CASES = {
         {"num_heads": N, "fused": False, "output_initializer": "he_normal"},
         (None, D),
     ),
+    "MultiHeadAttention (shared heads)": Case(
+        layers.MultiHeadAttention,
+        {
+            "query": ((None, D), "float"),
+            "padding_mask": ((None,), "mask"),
+            "segment_ids": ((None,), "ids"),
+            "positions": ((None,), "ids"),
+        },
+        {
+            "num_heads": 6,
+            "num_key_value_heads": 2,
+            "key_dim": 4,
+            "scale": 0.7,
+            "soft_cap": 5.0,
+            "window": 3,
+            "query_key_norm": lambda: layers.RMSNormalization(name="q"),
+            "rotary": lambda: layers.RotaryEmbedding(name="r"),
+            "position_bias": lambda: layers.RelativePositionBias(6, name="b"),
+        },
+        (None, D),
+    ),
+    "DecoderBlock": Case(
+        layers.DecoderBlock,
+        {
+            "inputs": ((None, D), "float"),
+            "encoder_outputs": ((S, 17), "float"),
+            "padding_mask": ((None,), "mask"),
+            "encoder_padding_mask": ((S,), "mask"),
+        },
+        {
+            "num_heads": N,
+            "intermediate_dim": F,
+            "cross_attention": True,
+            "norm_placement": "post",
+            "activation": "relu",
+            "dropout": 0.2,
+            "attention_dropout": 0.3,
+            "output_initializer": "he_normal",
+        },
+        (None, D),
+    ),
+    "DecoderBlock (causal)": Case(
+        layers.DecoderBlock,
+        {
+            "inputs": ((None, D), "float"),
+            "padding_mask": ((None,), "mask"),
+            "segment_ids": ((None,), "ids"),
+        },
+        {"num_heads": N, "intermediate_dim": F, "use_bias": False},
+        (None, D),
+    ),
+    "RotaryEmbedding": Case(
+        layers.RotaryEmbedding,
+        {"inputs": ((None, N, 6), "float"), "positions": ((None,), "ids")},
+        {"rotary_dim": 4, "interleaved": True, "scaling": "linear", "factor": 2.5},
+        (None, N, 6),
+    ),
+    "ALiBi": Case(
+        layers.ALiBi,
+        {"query_positions": ((None,), "ids"), "key_positions": ((S,), "ids")},
+        {"num_heads": N},
+        (N, None, S),
+        in_float32=True,
+    ),
+    "RelativePositionBias": Case(
+        layers.RelativePositionBias,
+        {"query_positions": ((None,), "ids"), "key_positions": ((S,), "ids")},
+        {"num_heads": N, "num_buckets": 8, "max_distance": 16, "bidirectional": False},
+        (N, None, S),
+        in_float32=True,
+    ),
     "FeedForward": Case(
         layers.FeedForward,
         SEQUENCE,
         {"intermediate_dim": F, "activation": "gelu_tanh", "use_bias": False},
+        (None, D),
+    ),
+    "FeedForward (gated)": Case(
+        layers.FeedForward,
+        SEQUENCE,
+        {"intermediate_dim": F, "activation": "gelu", "gated": True},
         (None, D),
     ),
     "ResidualSublayer": Case(
@@ -133,6 +227,82 @@ CASES = {
         },
         (None, D),
     ),
+    "ResidualSublayer (sandwich)": Case(
+        layers.ResidualSublayer,
+        SEQUENCE,
+        {
+            "sublayer": lambda: keras.layers.Dense(F, name="d"),
+            "norm": "rms_norm",
+            "norm_placement": "sandwich",
+            "shortcut": "projection",
+            "skip_scale": 1.7,
+            "branch_scale": "layer_scale",
+            "drop_path": 0.3,
+        },
+        (None, F),
+    ),
+    "ResidualSublayer (given parts)": Case(
+        layers.ResidualSublayer,
+        SEQUENCE,
+        {
+            "sublayer": lambda: keras.layers.Dense(F, name="d"),
+            "norm_placement": "none",
+            "shortcut": lambda: keras.layers.Dense(F, name="s"),
+            "branch_scale": lambda: layers.ReZero(initial_value=0.7, name="r"),
+        },
+        (None, F),
+    ),
+    "ResidualDense": Case(
+        layers.ResidualDense,
+        SEQUENCE,
+        {
+            "units": F,
+            "intermediate_dim": 17,
+            "activation": "swiglu",
+            "norm_placement": "sandwich",
+            "norm": "rms_norm",
+            "dropout": 0.3,
+            "skip_scale": 1.3,
+            "branch_scale": "layer_scale",
+            "drop_path": 0.2,
+            "output_initializer": "glorot_normal",
+        },
+        (None, F),
+    ),
+    "ResidualConv2D": Case(
+        layers.ResidualConv2D,
+        {"inputs": ((None, S, 5), "float")},
+        {"filters": 2, "variant": "bottleneck", "activation": "gelu"},
+        (None, S, 8),
+    ),
+    "ResidualConv2D (pre-activation)": Case(
+        layers.ResidualConv2D,
+        {"inputs": ((None, S, 5), "float")},
+        {
+            "filters": 5,
+            "pre_activation": True,
+            "activation": "tanh",
+            "kernel_size": 1,
+            "drop_path": 0.3,
+            "momentum": 0.7,
+            "epsilon": 1e-3,
+        },
+        (None, S, 5),
+    ),
+    "ParallelSum": Case(
+        layers.ParallelSum,
+        PADDED,
+        {
+            "sublayers": lambda: [
+                layers.MultiHeadAttention(N, name="a"),
+                layers.FeedForward(F, name="f"),
+            ]
+        },
+        (None, D),
+    ),
+    "LayerScale": Case(layers.LayerScale, SEQUENCE, {"initial_value": 0.3}, (None, D)),
+    "ReZero": Case(layers.ReZero, SEQUENCE, {"initial_value": 0.3}, (None, D)),
+    "DropPath": Case(layers.DropPath, SEQUENCE, {"rate": 0.3, "seed": 5}, (None, D)),
     "EncoderBlock": Case(
         layers.EncoderBlock,
         PADDED,

@@ -61,6 +61,64 @@ def test_against_torch_with_gradients(name, form):
     assert_close(by_weights[3], outer.bias.grad.numpy(), 1e-4)
 
 
+GATES = {
+    "glu": lambda x: 1 / (1 + np.exp(-x)),
+    "bilinear": lambda x: x,
+    "reglu": lambda x: np.maximum(x, 0),
+    "geglu": references.gelu,
+    "geglu_tanh": references.gelu_tanh,
+    "swiglu": lambda x: x / (1 + np.exp(-x)),
+}
+
+
+@pytest.mark.parametrize("name", GATES)
+@pytest.mark.parametrize("use_bias", [True, False])
+def test_gated_against_numpy(name, use_bias):
+    layer, x = made(activation=name, use_bias=use_bias), array(B, T, D)
+    assert weight(layer, "inner/kernel").shape == (D, 2 * F)
+    inner = x @ weight(layer, "inner/kernel")
+    inner = inner + (weight(layer, "inner/bias") if use_bias else 0)
+    gated = GATES[name](inner[..., :F]) * inner[..., F:]
+    expected = gated @ weight(layer, "outer/kernel")
+    expected = expected + (weight(layer, "outer/bias") if use_bias else 0)
+    assert_close(layer(x), expected)
+
+
+def test_a_gated_name_is_an_activation_and_the_gate():
+    named, spelt = made(activation="swiglu"), made(activation="silu", gated=True)
+    config, twin = named.get_config(), spelt.get_config()
+    config.pop("name"), twin.pop("name")
+    assert config == twin
+    assert_close(named(array(B, T, D)), spelt(array(B, T, D)), 1e-6)
+
+
+def test_swiglu_against_torch_with_gradients():
+    layer, x, upstream = made(activation="swiglu"), array(B, T, D), array(B, T, D)
+    inner, outer = torch.nn.Linear(D, 2 * F).double(), torch.nn.Linear(F, D).double()
+    torch_twins.linear(inner, layer, "inner")
+    torch_twins.linear(outer, layer, "outer")
+    theirs = torch_twins.double(x)
+    gate, value = inner(theirs).chunk(2, -1)
+    output = outer(torch.nn.functional.silu(gate) * value)
+    (output * torch.tensor(upstream)).sum().backward()
+    assert_close(layer(x), output.detach().numpy())
+    by_input, by_weights = gradients(layer, x, upstream)
+    assert_close(by_input, theirs.grad.numpy(), 1e-4)
+    assert_close(by_weights[0], inner.weight.grad.numpy().T, 1e-4)
+
+
+def test_gate_and_value_are_drawn_apart_with_the_fans_of_one():
+    layer = FeedForward(
+        311, activation="geglu", kernel_initializer=keras.initializers.GlorotUniform(7)
+    )
+    layer.build((None, 211))
+    gate, value = np.split(weight(layer, "inner/kernel"), 2, axis=1)
+    limit = np.sqrt(6 / (211 + 311))
+    for part in (gate, value):
+        assert 0.99 * limit < np.abs(part).max() <= limit
+    assert abs(np.corrcoef(gate.ravel(), value.ravel())[0, 1]) < 0.02
+
+
 def test_each_initializer_serves_its_layer():
     layer = FeedForward(F, kernel_initializer="zeros", output_initializer="ones")
     layer.build((None, D))

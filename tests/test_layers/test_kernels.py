@@ -6,13 +6,30 @@ from support.arrays import array, assert_close, to_numpy
 from support.layer_cases import B, D, F, H, N, S, T
 
 from kzoo.errors import InputError
-from kzoo.layers import EncoderBlock, activations, causal_mask, checks, combine_masks
+from kzoo.layers import (
+    DecoderBlock,
+    EncoderBlock,
+    KeyValueCache,
+    RMSNormalization,
+    activations,
+    causal_mask,
+    checks,
+    combine_masks,
+)
 from kzoo.layers import kernels as k
 
 
 def test_every_kernel_can_be_replaced_and_every_one_is_used():
     block, x = EncoderBlock(N, F), array(B, T, D)
-    block(x)
+    decoder, norm = DecoderBlock(N, F), RMSNormalization()
+    cache = decoder.make_cache(KeyValueCache.empty(B, T, N, H))
+    inputs = keras.ops.convert_to_tensor(x)
+
+    def everything():
+        y, _ = decoder.call_with_cache(inputs, cache, cache_index=0)
+        return [block(x), block.attention_scores(x), y, norm(x)]
+
+    decoder(x)
     seen = []
 
     def spy(name):
@@ -22,12 +39,13 @@ def test_every_kernel_can_be_replaced_and_every_one_is_used():
 
         return call
 
-    expected = to_numpy(block(x))
+    expected = [to_numpy(y) for y in everything()]
     with k.replaced(**{name: spy(name) for name in k.KERNELS}):
-        assert_close(block(x), expected, 0)
+        for found, y in zip(everything(), expected, strict=True):
+            assert_close(found, y, 0)
     assert set(seen) == set(k.KERNELS)
     seen.clear()
-    block(x)
+    everything()
     assert not seen
 
 

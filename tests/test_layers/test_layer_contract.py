@@ -22,6 +22,7 @@ PUBLIC = {
     name: item
     for name in layers.__all__
     if inspect.isclass(item := getattr(layers, name))
+    and issubclass(item, keras.layers.Layer)  # caches are tuples
 }
 NOT_CONFIG = {"self", "kwargs"}
 

@@ -7,6 +7,7 @@ import pathlib
 import pkgutil
 import re
 
+import keras
 import pytest
 
 from kzoo import layers
@@ -14,7 +15,10 @@ from kzoo import layers
 ROOT = pathlib.Path(__file__).parents[2]
 MODULES = sorted(m.name for m in pkgutil.iter_modules(layers.__path__))
 PUBLIC = [
-    item for name in layers.__all__ if inspect.isclass(item := getattr(layers, name))
+    item
+    for name in layers.__all__
+    if inspect.isclass(item := getattr(layers, name))
+    and issubclass(item, keras.layers.Layer)
 ]
 every_class = pytest.mark.parametrize("layer", PUBLIC, ids=lambda c: c.__name__)
 
@@ -33,6 +37,14 @@ def test_the_page_about_layers_runs_and_names_every_layer():
     assert tried
     missing = [name for name in layers.__all__ if f"`{name}" not in page.read_text()]
     assert not missing
+
+
+@pytest.mark.parametrize("page", ["attention", "positions"])
+def test_the_examples_of_a_page_run(page):
+    path = ROOT / "docs" / f"{page}.md"
+    failed, tried = doctest.testfile(str(path), module_relative=False, verbose=False)
+    assert not failed
+    assert tried
 
 
 @every_class

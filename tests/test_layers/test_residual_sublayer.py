@@ -155,7 +155,7 @@ def test_the_sublayers_shape_is_that_of_its_input():
 
 
 def test_an_unknown_placement_lists_the_known_ones():
-    message = "No such norm_placement.*'middle'.*Known: pre, post, none"
+    message = "No such norm_placement.*'middle'.*Known: pre, post, sandwich, none"
     with pytest.raises(InputError, match=message):
         ResidualSublayer(Double(), norm_placement="middle")
 

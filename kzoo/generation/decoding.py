@@ -1,0 +1,95 @@
+"""From prompts to new tokens, one token of every row at a time."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from kzoo.generation.prompts import PromptBatch
+from kzoo.generation.samplers import (
+    Greedy,
+    Sampler,
+    as_sampler,
+    penalise_repetition,
+)
+from kzoo.generation.session import Session
+
+
+def token_steps(
+    model,
+    prompts: Sequence[np.ndarray],
+    *,
+    max_new_tokens: int,
+    sampler: str | Sampler = "greedy",
+    repetition_penalty: float = 1.0,
+    finished: np.ndarray | None = None,
+) -> Iterator[np.ndarray]:
+    """Yield the next id of every row until all are finished.
+
+    Where a row's text fills the context, its older half is dropped and what is left
+    read anew.
+
+    Args:
+        model: A causal model with caches.
+        prompts: Ids that `check_prompts` returned, one or more rows.
+        max_new_tokens: How many steps at most.
+        sampler: See `as_sampler`.
+        repetition_penalty: See `penalise_repetition`.
+        finished: (B,) bool that the caller sets True where a row is done; read before
+            every step.
+
+    Yields:
+        (B,) int64.
+    """
+    sampler = as_sampler(sampler)
+    finished = np.zeros(len(prompts), bool) if finished is None else finished
+    texts = [np.asarray(prompt) for prompt in prompts]
+    context = model.max_sequence_length
+    session = Session(model, PromptBatch.of(texts), max_new_tokens - 1)
+    for step in range(max_new_tokens):
+        if isinstance(sampler, Greedy) and repetition_penalty == 1.0:
+            ids = session.best()
+        else:
+            logits = session.logits()
+            if repetition_penalty != 1.0:
+                logits = penalise_repetition(logits, texts, repetition_penalty)
+            ids = sampler(logits, step)
+        ids = np.asarray(ids, "int64")
+        yield ids
+        if finished.all() or step == max_new_tokens - 1:
+            return
+        texts = [np.append(text, token) for text, token in zip(texts, ids, strict=True)]
+        if any(len(t) > context for t, f in zip(texts, finished, strict=True) if not f):
+            texts = [t[-(context // 2) :] if len(t) > context else t for t in texts]
+            left = max_new_tokens - step - 2
+            session = Session(model, PromptBatch.of(texts), min(left, context))
+        else:
+            session.extend(ids[:, None])
+
+
+def generate_ids(
+    model,
+    prompts: Sequence[np.ndarray],
+    *,
+    stop_ids: Sequence[int] = (),
+    **options,
+) -> list[np.ndarray]:
+    """Return the new ids of every row, up to a stop id, which is left out.
+
+    Args:
+        model: A causal model with caches.
+        prompts: Ids that `check_prompts` returned.
+        stop_ids: Ids that end a row.
+        **options: Of `token_steps`.
+
+    Returns:
+        The new ids of each row, (n,) int64.
+    """
+    finished = np.zeros(len(prompts), bool)
+    rows: list[list[int]] = [[] for _ in prompts]
+    for ids in token_steps(model, prompts, finished=finished, **options):
+        for index in np.flatnonzero(~finished):
+            if ids[index] in stop_ids:
+                finished[index] = True
+            else:
+                rows[index].append(int(ids[index]))
+    return [np.array(row, "int64") for row in rows]
