@@ -1,9 +1,31 @@
 """Tokenizers inside exported graphs, with the ids of those on the host."""
 
+from kzoo.export.graph_tokenizers.forms import (
+    GraphForms,
+    graph_forms,
+    has_graph_forms,
+)
+from kzoo.export.graph_tokenizers.onnx_byte_bpe import (
+    onnx_byte_bpe,
+    onnx_byte_bpe_limitations,
+)
+from kzoo.export.graph_tokenizers.onnx_byte_decoding import onnx_byte_bpe_decoder
 from kzoo.export.graph_tokenizers.onnx_wordpiece import (
     onnx_limitations,
     onnx_wordpiece,
 )
+from kzoo.export.graph_tokenizers.tensorflow_byte_bpe import TensorFlowByteBPE
 from kzoo.export.graph_tokenizers.tensorflow_wordpiece import TensorFlowWordPiece
 
-__all__ = ["TensorFlowWordPiece", "onnx_limitations", "onnx_wordpiece"]
+__all__ = [
+    "GraphForms",
+    "TensorFlowByteBPE",
+    "TensorFlowWordPiece",
+    "graph_forms",
+    "has_graph_forms",
+    "onnx_byte_bpe",
+    "onnx_byte_bpe_decoder",
+    "onnx_byte_bpe_limitations",
+    "onnx_limitations",
+    "onnx_wordpiece",
+]

@@ -15,6 +15,7 @@ from kzoo.export.graph_tokenizers.onnx_bytes import (
 )
 from kzoo.export.graph_tokenizers.onnx_graph_writer import CUSTOM, OnnxGraphWriter
 from kzoo.export.graph_tokenizers.onnx_lookup import look_up
+from kzoo.export.graph_tokenizers.onnx_rows import name_rows
 from kzoo.export.graph_tokenizers.onnx_words import OnnxWords
 
 # The first version with StringSplit, which alone lets a text with NUL through.
@@ -75,7 +76,8 @@ def onnx_wordpiece(
     stream, row_ends = text_bytes(graph, text)
     words = OnnxWords(graph, tables, vocabulary).words(stream, row_ends)
     ids = look_up(graph, words, tokenizer, vocabulary)
-    _frame(graph, ids, tokenizer, max_length)
+    frame = tokenizer.cls_id, tokenizer.sep_id
+    name_rows(graph, ids, frame, tokenizer.pad_id, max_length)
     outputs = [
         helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "sequence"])
         for name in ("input_ids", "attention_mask")
@@ -108,56 +110,3 @@ def onnx_limitations(tokenizer, opset: int = NUL_OPSET) -> tuple[str, ...]:
     """
     nul = () if opset >= NUL_OPSET else (NUL_LIMITATION,)
     return nul + limitations(tokenizer)
-
-
-def _frame(graph: OnnxGraphWriter, ids: str, tokenizer, max_length: int) -> None:
-    """Cut, frame and pad the rows, and name the outputs."""
-    zero, one = graph.axis(0), graph.axis(1)
-    is_end = graph.op("Equal", ids, graph.constant(-1, "int64"))
-    ends = graph.places(is_end)  # (B + 1,): the text put behind the batch ends too
-    begins = graph.op("Concat", zero, graph.op("Add", ends, one), axis=0)
-    begins = graph.op("Slice", begins, zero, graph.length(ends), zero)
-    most = graph.constant([max_length - 2], "int64")
-    lengths = graph.op("Min", graph.op("Sub", ends, begins), most)
-    row = graph.op("CumSum", graph.long(is_end), 0, exclusive=1)
-    place = graph.op(
-        "Sub", graph.count_up(graph.length(ids)), graph.gather(begins, row)
-    )
-    inside = graph.op("Less", place, graph.gather(lengths, row))
-    real = graph.op("And", inside, graph.op("Not", is_end))
-    ids, row, place = (graph.op("Compress", x, real, axis=0) for x in (ids, row, place))
-    rows = graph.length("text")
-    lengths = graph.op("Slice", lengths, zero, rows, zero)
-    longest = graph.op("ReduceMax", graph.op("Concat", lengths, zero, axis=0))
-    width = graph.op("Add", graph.op("Reshape", longest, one), graph.axis(2))
-    shape = graph.op("Concat", rows, width, axis=0)
-    every_row = graph.count_up(rows)
-    index = [
-        _pairs(graph, row, graph.op("Add", place, one)),
-        _pairs(graph, every_row, graph.op("Sub", every_row, every_row)),
-        _pairs(graph, every_row, graph.op("Add", lengths, one)),
-    ]
-    values = [
-        ids,
-        graph.op("Expand", graph.axis(tokenizer.cls_id), rows),
-        graph.op("Expand", graph.axis(tokenizer.sep_id), rows),
-    ]
-    padding = graph.op("Expand", graph.axis(tokenizer.pad_id), shape)
-    graph.name_output(
-        graph.op(
-            "ScatterND",
-            padding,
-            graph.op("Concat", *index, axis=0),
-            graph.op("Concat", *values, axis=0),
-        ),
-        "input_ids",
-    )
-    limit = graph.op("Unsqueeze", graph.op("Add", lengths, graph.axis(2)), one)
-    mask = graph.op("Less", graph.count_up(width), limit)
-    graph.name_output(graph.long(mask), "attention_mask")
-
-
-def _pairs(graph: OnnxGraphWriter, rows: str, columns: str) -> str:
-    """Return index pairs, int64 `(K, 2)`."""
-    both = [graph.op("Unsqueeze", part, graph.axis(1)) for part in (rows, columns)]
-    return graph.op("Concat", *both, axis=1)

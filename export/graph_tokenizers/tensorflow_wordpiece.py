@@ -7,6 +7,11 @@ import numpy as np
 from kzoo.errors import InputError
 from kzoo.export.graph_tokenizers.graph_vocabulary import graph_vocabulary, limitations
 from kzoo.export.graph_tokenizers.normalisation_tables import normalisation_tables
+from kzoo.export.graph_tokenizers.tensorflow_rows import (
+    cut,
+    kept_lengths,
+    rows_between_ends,
+)
 from kzoo.export.graph_tokenizers.tensorflow_words import TensorFlowWords
 
 
@@ -90,16 +95,16 @@ def _module_class():
             if pair is None:
                 first = self._tokens(text)
                 kept = tf.minimum(first.row_lengths(), self.max_length - 2)
-                ids = self._framed([_cut(first, kept)])
+                ids = self._framed([cut(first, kept)])
                 segments = tf.zeros_like(ids)
                 return self._padded(ids, segments)
             both = self._tokens(tf.concat([text, tf.convert_to_tensor(pair)], axis=0))
             rows = tf.size(text)
             first, second = both[:rows], both[rows:]
-            kept = _kept_lengths(
+            kept = kept_lengths(
                 first.row_lengths(), second.row_lengths(), self.max_length - 3
             )
-            first, second = _cut(first, kept[0]), _cut(second, kept[1])
+            first, second = cut(first, kept[0]), cut(second, kept[1])
             ids = self._framed([first, second])
             segments = tf.concat(
                 [
@@ -117,12 +122,7 @@ def _module_class():
             words = tf.where(lengths > self._max_characters, self._unknown, words)
             pieces = tf.gather(self._wordpiece.tokenize(words), which)
             ids = tf.gather(self._ids, pieces.flat_values)
-            ends = tf.where(ids < 0)[:, 0]
-            # Each text's end goes too: the k-th one has k ends before it.
-            limits = ends - tf.range(tf.size(ends, out_type=tf.int64))
-            return tf.RaggedTensor.from_row_limits(
-                tf.boolean_mask(ids, ids >= 0), limits
-            )
+            return rows_between_ends(ids)
 
         def _framed(self, parts):
             """Put `[CLS]` before the parts and `[SEP]` behind each."""
@@ -140,26 +140,3 @@ def _module_class():
             }
 
     return TensorFlowWordPieceModule
-
-
-def _cut(ragged, kept):
-    """Return the first `kept[b]` values of each row b."""
-    import tensorflow as tf
-
-    lengths = ragged.row_lengths()
-    inside = tf.ragged.range(lengths).flat_values < tf.repeat(kept, lengths)
-    return tf.RaggedTensor.from_row_lengths(
-        tf.boolean_mask(ragged.flat_values, inside), kept
-    )
-
-
-def _kept_lengths(first, second, budget):
-    """Return what `kzoo.tokenizers.framing.kept_lengths` does, for each row."""
-    import tensorflow as tf
-
-    shorter = tf.minimum(tf.minimum(first, second), budget // 2)
-    longer = budget - shorter
-    fits = first + second <= budget
-    cut_first = tf.where(first > second, longer, shorter)
-    cut_second = tf.where(first > second, shorter, longer)
-    return tf.where(fits, first, cut_first), tf.where(fits, second, cut_second)

@@ -1,6 +1,16 @@
 """Tokenizers on the host: text in, ids out, by the Rust `tokenizers` library."""
 
+from kzoo.tokenizers.byte_bpe import ByteBPETokenizer
+from kzoo.tokenizers.character import CharacterTokenizer
 from kzoo.tokenizers.encoded_texts import EncodedTexts
+from kzoo.tokenizers.opening import from_folder, has_tokenizer
 from kzoo.tokenizers.wordpiece import WordPieceTokenizer
 
-__all__ = ["EncodedTexts", "WordPieceTokenizer"]
+__all__ = [
+    "ByteBPETokenizer",
+    "CharacterTokenizer",
+    "EncodedTexts",
+    "WordPieceTokenizer",
+    "from_folder",
+    "has_tokenizer",
+]

@@ -69,3 +69,45 @@ def framed(
     if second is None:
         return ids, [0] * len(ids)
     return [*ids, *second, sep], [0] * len(ids) + [1] * (len(second) + 1)
+
+
+def pair_framed(
+    first: list[int],
+    second: list[int] | None,
+    cls_and_sep: tuple[int, int] | None,
+    max_length: int | None,
+) -> list[int]:
+    """Return ids framed as RoBERTa has them, or cut alone where there is no frame.
+
+    Args:
+        first: The ids of the first text.
+        second: The ids of the second text, None where there is none.
+        cls_and_sep: The ids of `<s>` and `</s>`; None for no frame.
+        max_length: The most ids wanted, the frame included; None for all.
+
+    Returns:
+        The ids.
+
+    Raises:
+        InputError: `max_length` leaves no room for the frame.
+
+    Example:
+        >>> pair_framed([7, 8], [9], (2, 3), None), pair_framed([7, 8], [9], None, 2)
+        ([2, 7, 8, 3, 3, 9, 3], [7, 9])
+    """
+    special = 0 if cls_and_sep is None else 2 if second is None else 4
+    if max_length is not None:
+        if max_length < max(special, 1):
+            raise InputError(
+                "max_length leaves room for the special tokens around a text.",
+                f"max_length={max_length}",
+                f"Pass {max(special, 1)} or more.",
+            )
+        kept = kept_lengths(len(first), len(second or ()), max_length - special)
+        first, second = first[: kept[0]], second and second[: kept[1]]
+    if cls_and_sep is None:
+        return [*first, *(second or ())]
+    cls, sep = cls_and_sep
+    if second is None:
+        return [cls, *first, sep]
+    return [cls, *first, sep, sep, *second, sep]

@@ -1,0 +1,70 @@
+"""Which graph forms each kind of tokenizer has."""
+
+import dataclasses
+from collections.abc import Callable
+
+from kzoo.errors import InputError
+from kzoo.export.graph_tokenizers.graph_vocabulary import limitations
+from kzoo.export.graph_tokenizers.onnx_byte_bpe import (
+    onnx_byte_bpe,
+    onnx_byte_bpe_limitations,
+)
+from kzoo.export.graph_tokenizers.onnx_wordpiece import onnx_wordpiece
+from kzoo.export.graph_tokenizers.tensorflow_byte_bpe import TensorFlowByteBPE
+from kzoo.export.graph_tokenizers.tensorflow_wordpiece import TensorFlowWordPiece
+from kzoo.tokenizers import ByteBPETokenizer, WordPieceTokenizer
+
+
+@dataclasses.dataclass(frozen=True)
+class GraphForms:
+    """What makes the graphs of one kind of tokenizer.
+
+    Args:
+        tensorflow: `(tokenizer, max_length)` to a `tf.Module`.
+        onnx: `(tokenizer, max_length, *, opset, ir_version)` to an
+            `onnx.ModelProto`.
+        limitations: `(tokenizer)` to sentences: for which texts the ids may differ.
+    """
+
+    tensorflow: Callable
+    onnx: Callable
+    limitations: Callable[..., tuple[str, ...]]
+
+
+_FORMS = {
+    ByteBPETokenizer: GraphForms(
+        TensorFlowByteBPE, onnx_byte_bpe, onnx_byte_bpe_limitations
+    ),
+    WordPieceTokenizer: GraphForms(TensorFlowWordPiece, onnx_wordpiece, limitations),
+}
+
+
+def has_graph_forms(tokenizer) -> bool:
+    """Return whether a tokenizer, which may be None, has graph forms."""
+    return type(tokenizer) in _FORMS
+
+
+def graph_forms(tokenizer) -> GraphForms:
+    """Return what makes the graphs of a tokenizer.
+
+    Args:
+        tokenizer: A tokenizer of `kzoo.tokenizers`.
+
+    Returns:
+        The forms of its kind.
+
+    Raises:
+        InputError: Its kind has none.
+
+    Example:
+        >>> from kzoo.tokenizers import CharacterTokenizer
+        >>> has_graph_forms(CharacterTokenizer(["a", "b"])), has_graph_forms(None)
+        (False, False)
+    """
+    if not has_graph_forms(tokenizer):
+        raise InputError(
+            "A text form needs a tokenizer that can be put into a graph.",
+            f"tokenizer={tokenizer!r}",
+            f"Known: {', '.join(kind.__name__ for kind in _FORMS)}.",
+        )
+    return _FORMS[type(tokenizer)]

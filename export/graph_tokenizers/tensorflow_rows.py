@@ -1,0 +1,58 @@
+"""Cutting ragged rows inside a TensorFlow graph."""
+
+
+def cut(ragged, kept):
+    """Return the first `kept[b]` values of each row b.
+
+    Args:
+        ragged: `tf.RaggedTensor` `(B, None)`.
+        kept: int64 `(B,)`.
+
+    Returns:
+        A `tf.RaggedTensor`.
+    """
+    import tensorflow as tf
+
+    lengths = ragged.row_lengths()
+    inside = tf.ragged.range(lengths).flat_values < tf.repeat(kept, lengths)
+    return tf.RaggedTensor.from_row_lengths(
+        tf.boolean_mask(ragged.flat_values, inside), kept
+    )
+
+
+def kept_lengths(first, second, budget):
+    """Return what `kzoo.tokenizers.framing.kept_lengths` does, for each row.
+
+    Args:
+        first: int64 `(B,)`, the tokens of the first texts.
+        second: int64 `(B,)`, those of the second.
+        budget: Tokens that both together may keep.
+
+    Returns:
+        The tokens to keep of the first and of the second, int64 `(B,)` each.
+    """
+    import tensorflow as tf
+
+    shorter = tf.minimum(tf.minimum(first, second), budget // 2)
+    longer = budget - shorter
+    fits = first + second <= budget
+    cut_first = tf.where(first > second, longer, shorter)
+    cut_second = tf.where(first > second, shorter, longer)
+    return tf.where(fits, first, cut_first), tf.where(fits, second, cut_second)
+
+
+def rows_between_ends(ids):
+    """Return the rows of a flat list in which -1 stands behind each row.
+
+    Args:
+        ids: int32 `(N,)`.
+
+    Returns:
+        A `tf.RaggedTensor` `(B, None)` without the ends.
+    """
+    import tensorflow as tf
+
+    ends = tf.where(ids < 0)[:, 0]
+    # Each row's end goes too: the k-th one has k ends before it.
+    limits = ends - tf.range(tf.size(ends, out_type=tf.int64))
+    return tf.RaggedTensor.from_row_limits(tf.boolean_mask(ids, ids >= 0), limits)
