@@ -1,4 +1,4 @@
-"""Data: labelled texts from files, TFDS or a grammar, and batches ready for `fit`.
+"""Data: labelled or running text from files, TFDS or a grammar, batches for `fit`.
 
 Nothing here loads a backend before batches for it are asked for.
 """
@@ -6,13 +6,19 @@ Nothing here loads a backend before batches for it are asked for.
 import importlib
 from typing import TYPE_CHECKING
 
+from kzoo.data.block_order import BlockOrder
+from kzoo.data.corpora import Corpus, corpus_splits, read_corpus
 from kzoo.data.examples import Examples
 from kzoo.data.loading import batches, load, token_batches_of
 from kzoo.data.options import ReadOptions
 from kzoo.data.order import BatchOrder
+from kzoo.data.packed_batches import PackedBatches
+from kzoo.data.packed_loading import packed, read_stream
 from kzoo.data.specs import available_splits, read
 from kzoo.data.streaming import iter_texts
 from kzoo.data.token_batches import TokenBatches
+from kzoo.data.token_files import is_token_folder, prepare_tokens
+from kzoo.data.token_stream import TokenStream, tokenize_corpus
 
 if TYPE_CHECKING:
     from kzoo.data.prepare_tfds import prepare
@@ -27,18 +33,29 @@ _LAZY = {
 
 __all__ = [
     "BatchOrder",
+    "BlockOrder",
+    "Corpus",
     "Examples",
+    "PackedBatches",
     "ReadOptions",
     "SetEpoch",
     "TokenBatches",
     "TokenDataset",
+    "TokenStream",
     "available_splits",
     "batches",
+    "corpus_splits",
+    "is_token_folder",
     "iter_texts",
     "load",
+    "packed",
     "prepare",
+    "prepare_tokens",
     "read",
+    "read_corpus",
+    "read_stream",
     "token_batches_of",
+    "tokenize_corpus",
 ]
 
 

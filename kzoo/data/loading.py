@@ -1,5 +1,6 @@
 """From a data spec, examples or plain texts to batches ready for `fit`."""
 
+import importlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 
@@ -12,8 +13,52 @@ from kzoo.data.token_batches import TokenBatches
 from kzoo.data.token_rows import tokenize
 from kzoo.errors import InputError
 
+# What loads the data of a model, by its task.
+_TASKS = {
+    "classification": ("kzoo.data.loading", "load_labelled"),
+    "causal_lm": ("kzoo.data.packed_loading", "load_packed"),
+}
 
-def load(
+
+def load(spec: str | os.PathLike, split: str, model, **options):
+    """Read a split and return its batches, tokenised for a model.
+
+    Args:
+        spec: The data spec: for a classifier see `kzoo.data.read`, for a language
+            model `kzoo.data.read_corpus`.
+        split: `train`, `validation`, `test` or `all`.
+        model: A model of the zoo; its `task`, `tokenizer` and `max_sequence_length`
+            are used.
+        **options: `batch_size`, `seed`, `shuffle`, `progress` and the other arguments
+            of `load_labelled` for a classifier, of `load_packed` for a language
+            model.
+
+    Returns:
+        On the TensorFlow backend a `tf.data.Dataset`, on JAX and PyTorch a
+        `keras.utils.PyDataset`, of batches as `fit` takes them. Its attribute
+        `batches` is what is behind it.
+
+    Raises:
+        InputError: If the data or an option is not fit for the model.
+
+    Example:
+        >>> import kzoo
+        >>> model = kzoo.models.TextClassifier.from_preset(run)  # doctest: +SKIP
+        >>> train = kzoo.data.load("demo:reviews", "train", model)  # doctest: +SKIP
+        >>> model.fit(train)  # doctest: +SKIP
+    """
+    task = getattr(model, "task", None)
+    if task not in _TASKS:
+        raise InputError(
+            f"Data is loaded for a model whose task is {' or '.join(_TASKS)}.",
+            f"model.task={task!r}",
+            "Pass a TextClassifier or a GPT2CausalLM.",
+        )
+    module, name = _TASKS[task]
+    return getattr(importlib.import_module(module), name)(spec, split, model, **options)
+
+
+def load_labelled(
     spec: str | os.PathLike,
     split: str,
     model,
@@ -29,7 +74,7 @@ def load(
     progress: Callable[[int, int], None] | None = None,
     **read_options,
 ):
-    """Read a split and return its batches, tokenised for a model.
+    """Read a split of labelled texts and return its batches for a classifier.
 
     Args:
         spec: The data spec, see `kzoo.data.read`.
@@ -55,20 +100,7 @@ def load(
 
     Raises:
         InputError: If the data or an option is not fit for the model.
-
-    Example:
-        >>> import kzoo
-        >>> model = kzoo.models.TextClassifier.from_preset(run)  # doctest: +SKIP
-        >>> train = kzoo.data.load("demo:reviews", "train", model)  # doctest: +SKIP
-        >>> model.fit(train)  # doctest: +SKIP
     """
-    task = getattr(model, "task", None)
-    if task != "classification":
-        raise InputError(
-            "Labelled texts train a model whose task is classification.",
-            f"model.task={task!r}",
-            "Pass a TextClassifier.",
-        )
     known = getattr(model, "label_names", None)
     if known and read_options.get("label_names") is None:
         read_options["label_names"] = tuple(known)

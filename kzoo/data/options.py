@@ -7,6 +7,7 @@ from kzoo.errors import InputError, unknown_name
 
 SPLITS = ("train", "validation", "test")
 EMPTY_TEXT = ("error", "drop", "keep")
+DOCUMENTS = ("file", "blank-line")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +32,8 @@ class ReadOptions:
         size: How many examples a `demo:` source generates for the split.
         download: Whether TFDS may download and prepare what `tfds:NAME` lacks.
         data_dir: Where `tfds:NAME` looks for prepared data; `None` is TFDS's own.
+        documents: What a document is in a text file to model: the whole `"file"`, or
+            what stands between two blank lines (`"blank-line"`).
 
     Raises:
         InputError: If a value is out of range.
@@ -51,10 +54,13 @@ class ReadOptions:
     size: int | None = None
     download: bool = False
     data_dir: str | None = None
+    documents: str = "file"
 
     def __post_init__(self) -> None:
         if self.empty_text not in EMPTY_TEXT:
             raise unknown_name("way to take empty text", self.empty_text, EMPTY_TEXT)
+        if self.documents not in DOCUMENTS:
+            raise unknown_name("kind of document", self.documents, DOCUMENTS)
         shares = [self.validation_share or 0.0, self.test_share or 0.0]
         if min(shares) < 0 or sum(shares) >= 1:
             raise InputError(

@@ -2,6 +2,7 @@
 
 import keras
 
+from kzoo.data.packed_batches import PackedBatches
 from kzoo.data.token_batches import TokenBatches
 
 
@@ -26,7 +27,7 @@ class TokenDataset(keras.utils.PyDataset):
         2
     """
 
-    def __init__(self, batches: TokenBatches) -> None:
+    def __init__(self, batches: TokenBatches | PackedBatches) -> None:
         super().__init__(workers=1, use_multiprocessing=False)
         self.batches = batches
         self._in_epoch = False

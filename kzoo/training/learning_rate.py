@@ -7,7 +7,8 @@ def learning_rate_of(optimizer: keras.optimizers.Optimizer, step: int) -> float:
     """Return the learning rate that an optimizer takes at a step.
 
     It is computed from the schedule: during an epoch on JAX the optimizer's own
-    counter stands still.
+    counter stands still. Under gradient accumulation, too, a schedule counts batches
+    and not updates.
 
     Args:
         optimizer: An optimizer, or a `LossScaleOptimizer` around one.

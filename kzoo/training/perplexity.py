@@ -110,6 +110,7 @@ def measure_perplexity(
     scorer = _TokenLosses(model)
     scorer.compile(jit_compile=jit_compile)
     total, tokens = 0.0, 0
+    done = 0
     for size, (inputs, labels, weights) in _batches(
         batches, starts, counted, batch_size
     ):
@@ -117,9 +118,10 @@ def measure_perplexity(
         total += float((np.asarray(losses, "float64") * weights)[:size].sum())
         tokens += int((weights[:size] > 0).sum())
         if progress is not None:
-            progress(size, len(starts))
+            done += size
+            progress(done, len(starts))
     skipped = int(starts[0]) + length - int(counted[0]) + 1
-    characters, size = _text_behind(model, stream, min(skipped, len(stream)))
+    characters, text_bytes = _text_behind(model, stream, skipped, segments)
     loss = total / tokens
     bits = total / math.log(2.0)
     return Perplexity(
@@ -130,9 +132,9 @@ def measure_perplexity(
         loss=loss,
         perplexity=math.exp(loss) if loss < 700 else math.inf,
         characters=characters,
-        bytes=size,
+        bytes=text_bytes,
         bits_per_character=bits / characters if characters else math.nan,
-        bits_per_byte=bits / size if size else math.nan,
+        bits_per_byte=bits / text_bytes if text_bytes else math.nan,
     )
 
 
@@ -209,19 +211,31 @@ def _batches(batches, starts, counted, batch_size) -> Iterator[tuple]:
         yield size, (inputs, labels, weights)
 
 
-def _text_behind(model, stream: TokenStream, position: int) -> tuple[int, int]:
-    """Return characters and bytes that the tokens from a position on spell.
+def _text_behind(
+    model, stream: TokenStream, position: int, segments: bool
+) -> tuple[int, int]:
+    """Return characters and bytes that the predicted tokens from a position on spell.
 
     A character that starts before the position is not counted.
     """
+    tokenizer = model.tokenizer
     firsts = stream.documents[:, 0]
-    number = int(np.searchsorted(firsts, position, side="right")) - 1
+    number = int(np.searchsorted(firsts, position - 1, side="right")) - 1
     characters = int(stream.documents[number:, 1].sum())
     size = int(stream.documents[number:, 2].sum())
-    begun = [int(token) for token in stream.tokens[int(firsts[number]) : position]]
-    end = getattr(model.tokenizer, "end_id", None)
-    text = model.tokenizer.decode([token for token in begun if token != end])
-    return characters - len(text), size - len(text.encode("utf-8", "replace"))
+    unseen = [stream.tokens[int(firsts[number]) : position]]
+    if segments:
+        unseen += [stream.tokens[first : first + 1] for first in firsts[number + 1 :]]
+    end = getattr(tokenizer, "end_id", None)
+    for tokens in unseen:
+        ids = [int(token) for token in tokens if token != end]
+        text = tokenizer.decode(ids)
+        characters -= len(text)
+        if hasattr(tokenizer, "token_bytes"):
+            size -= sum(len(tokenizer.token_bytes(token)) for token in ids)
+        else:
+            size -= len(text.encode("utf-8", "replace"))
+    return characters, size
 
 
 def _check_length(model, length: int) -> None:

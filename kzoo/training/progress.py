@@ -26,6 +26,7 @@ class Progress(keras.callbacks.Callback):
         total_steps: Steps of the whole training; None for epochs times steps.
         interval: Seconds between two plain lines.
         stream: Where to; None for standard error.
+        tokens: Tokens of an example; the rate is then one of tokens.
 
     Raises:
         ValueError: If the batch size is not positive.
@@ -41,6 +42,7 @@ class Progress(keras.callbacks.Callback):
         total_steps: int | None = None,
         interval: float = 30.0,
         stream: TextIO | None = None,
+        tokens: int | None = None,
     ) -> None:
         super().__init__()
         if batch_size < 1:
@@ -50,6 +52,7 @@ class Progress(keras.callbacks.Callback):
         self.batch_size = batch_size
         self.total_steps = total_steps
         self.interval = interval
+        self.tokens = tokens
         self._stream = stream
         self._live = None
 
@@ -98,12 +101,12 @@ class Progress(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Leave the line of the epoch."""
         logs = dict(logs or {})
-        rate = logs.pop("examples_per_second", None)
+        rate = logs.pop(f"{self._unit}_per_second", None)
         seconds = logs.pop("seconds", None)
         logs.pop("learning_rate", None)
         parts = [f"epoch {epoch + 1}/{self.params['epochs']}", _figures(logs)]
         if rate:
-            parts.append(f"{rate:,.0f} examples/s")
+            parts.append(f"{rate:,.0f} {self._unit}/s")
         if seconds is not None:
             parts.append(f"{seconds:.0f} s")
         self._print("  " + "  ".join(parts))
@@ -119,6 +122,10 @@ class Progress(keras.callbacks.Callback):
             self._live.stop()
             self._live = None
 
+    def say(self, text: str) -> None:
+        """Print a line above the bar, such as a text that the model wrote."""
+        self._print(text)
+
     def _print(self, text: str) -> None:
         self._console.print(text, soft_wrap=True)
 
@@ -133,12 +140,17 @@ class Progress(keras.callbacks.Callback):
                 speed=self._speed(),
             )
 
+    @property
+    def _unit(self) -> str:
+        return "examples" if self.tokens is None else "tokens"
+
     def _speed(self) -> str:
         if len(self._ends) < 3:
             return ""
         span = self._ends[-1] - self._ends[0]
         per_second = (len(self._ends) - 1) / max(span, 1e-9)
-        text = f"{per_second * self.batch_size:,.0f} examples/s"
+        rate = per_second * self.batch_size * (self.tokens or 1)
+        text = f"{rate:,.0f} {self._unit}/s"
         if self.total_steps:
             left = max(self.total_steps - self._steps, 0) / per_second
             text += f"  {_duration(left)} left"

@@ -17,6 +17,7 @@ class ThroughputLog(keras.callbacks.Callback):
     Args:
         batch_size: Examples of a step.
         examples: Examples of an epoch, where the last batch may be smaller.
+        tokens: Tokens of an example; the rate is then `tokens_per_second`.
 
     Raises:
         ValueError: If the batch size is not positive.
@@ -27,7 +28,12 @@ class ThroughputLog(keras.callbacks.Callback):
         0
     """
 
-    def __init__(self, batch_size: int, examples: int | None = None) -> None:
+    def __init__(
+        self,
+        batch_size: int,
+        examples: int | None = None,
+        tokens: int | None = None,
+    ) -> None:
         super().__init__()
         if batch_size < 1:
             raise ValueError(
@@ -35,6 +41,7 @@ class ThroughputLog(keras.callbacks.Callback):
             )
         self.batch_size = batch_size
         self.examples = examples
+        self.tokens = tokens
         self.steps = 0
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
@@ -60,7 +67,11 @@ class ThroughputLog(keras.callbacks.Callback):
             return
         logs["seconds"] = time.perf_counter() - self._began
         elapsed = self._last - self._mark
-        logs["examples_per_second"] = self._seen / elapsed if elapsed > 0 else 0.0
+        rate = self._seen / elapsed if elapsed > 0 else 0.0
+        if self.tokens is None:
+            logs["examples_per_second"] = rate
+        else:
+            logs["tokens_per_second"] = rate * self.tokens
         logs["learning_rate"] = learning_rate_of(
             self.model.optimizer, max(self.steps - 1, 0)
         )
