@@ -45,7 +45,26 @@ def open_classifier(run: str):
     Raises:
         InputError: If it is none, or has no tokenizer.
     """
-    from kzoo.models import TextClassifier
+    return _open("TextClassifier", run)
+
+
+def open_language_model(run: str):
+    """Return the GPT-2 of a run folder, a Hugging Face folder or the hub.
+
+    Args:
+        run: The source.
+
+    Returns:
+        The model, with its tokenizer.
+
+    Raises:
+        InputError: If it is none, or has no tokenizer.
+    """
+    return _open("GPT2CausalLM", run)
+
+
+def _open(name: str, run: str):
+    from kzoo import models
 
     if not run.startswith("hf://") and not pathlib.Path(run).is_dir():
         raise InputError(
@@ -53,6 +72,6 @@ def open_classifier(run: str):
             f"run={run!r}, which is no folder",
             "Check the path.",
         )
-    model = TextClassifier.from_preset(run)
+    model = getattr(models, name).from_preset(run)
     model.require_tokenizer()
     return model

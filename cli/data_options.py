@@ -13,7 +13,8 @@ Data = Annotated[
         "--data",
         metavar="SPEC",
         help="demo:reviews, tfds:NAME, tfds:NAME/CONFIG, tfds:FOLDER, a .csv, .tsv "
-        "or .jsonl file (.gz too), or a folder with one such file for each split.",
+        "or .jsonl file (.gz too), or a folder with one such file for each split. For "
+        "gpt2 demo:stories, a .txt file, a folder of them, or prepared tokens.",
         rich_help_panel=_PANEL,
     ),
 ]
@@ -102,6 +103,15 @@ class DataOptions:
             min=1,
         ),
     ] = None
+    documents: Annotated[
+        str,
+        _option(
+            "--documents",
+            metavar="file|blank-line",
+            help="What a document is in text to model: a file, or what stands "
+            "between blank lines.",
+        ),
+    ] = "file"
     data_dir: Annotated[
         str | None,
         _option(

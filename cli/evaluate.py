@@ -1,4 +1,4 @@
-"""`kzoo evaluate`: figures and pictures of how good a classifier is."""
+"""`kzoo evaluate`: figures and pictures of how good a model is."""
 
 import json as json_format
 import pathlib
@@ -9,10 +9,19 @@ import typer
 
 from kzoo.cli.backend import choose_backend
 from kzoo.cli.bars import bar
-from kzoo.cli.common import Backend, BatchSize, Json, Run, open_classifier
+from kzoo.cli.common import (
+    Backend,
+    BatchSize,
+    Json,
+    Run,
+    open_classifier,
+    open_language_model,
+)
 from kzoo.cli.console import Console
 from kzoo.cli.data_options import Data, DataOptions
+from kzoo.cli.families import family_of
 from kzoo.cli.option_groups import with_groups
+from kzoo.cli.window_options import WindowOptions
 from kzoo.errors import InputError
 
 
@@ -48,13 +57,17 @@ def evaluate(
             help="Write every text with its label and scores, as jsonl.",
         ),
     ] = None,
+    windows: WindowOptions,
     batch_size: BatchSize = 64,
     backend: Backend = None,
     json: Json = False,
 ) -> None:
-    """Measure a classifier: accuracy, F1, confusion, calibration.
+    """Measure a classifier or a language model.
 
-    Writes evaluation.json, confusion.png and calibration.png.
+    A classifier: accuracy, F1, confusion, calibration, in evaluation.json,
+    confusion.png and calibration.png. A language model: loss, perplexity
+    and bits per character by disjoint and by sliding windows, in
+    evaluation.json.
     """
     if out is None:
         if run.startswith("hf://"):
@@ -66,6 +79,22 @@ def evaluate(
         out = pathlib.Path(run, "evaluation")
     choose_backend(backend)
     console = Console(json)
+    if family_of(run) == "gpt2":
+        if predictions is not None:
+            raise InputError(
+                "A language model has no label for each text to write.",
+                f"--predictions {predictions}",
+                "Leave it out.",
+            )
+        from kzoo.cli.evaluate_gpt2 import evaluate_language_model
+
+        result = evaluate_language_model(
+            open_language_model(run), run, spec, split, data, windows, out, console,
+            batch_size,
+        )  # fmt: skip
+        console.finish({"run": run, **result})
+        return
+    windows.refuse()
     model = open_classifier(run)
     result = evaluate_model(
         model, spec, split, data, out, console, predictions, batch_size

@@ -7,6 +7,7 @@ from typing import Any
 
 from kzoo.cli.backend import quiet_stderr
 from kzoo.cli.console import Console
+from kzoo.cli.training_start import Start
 
 _STOPPING = b"\nStopping after this step; ctrl-C again stops at once.\n"
 
@@ -48,19 +49,12 @@ class Outcome:
 
 
 def fit(
-    model,
-    train,
-    validation,
-    out: pathlib.Path,
-    settings: dict[str, Any],
-    console: Console,
+    start: Start, out: pathlib.Path, settings: dict[str, Any], console: Console
 ) -> Outcome:
     """Train a compiled model; the run folder holds its best weights from then on.
 
     Args:
-        model: The model.
-        train: Batches, of `kzoo.data.batches`.
-        validation: Batches, or None.
+        start: The model and its batches.
         out: The run folder.
         settings: `epochs`, `total_steps`, `batch_size`, `monitor`, ...
         console: Where progress is shown.
@@ -78,10 +72,13 @@ def fit(
         InterruptBetweenSteps,
         Progress,
         RequireFiniteLoss,
+        SampleTexts,
         StopAtStep,
         TensorBoardLog,
         ThroughputLog,
     )
+
+    model, train, validation = start.model, start.train, start.validation
 
     def save():
         if (out / preset_folder.CONFIG).exists():
@@ -96,12 +93,11 @@ def fit(
     interruption = InterruptBetweenSteps(lambda: os.write(2, _STOPPING))
     keeper = BestPreset(save, monitor)
     history = HistoryLog(out, every_steps=settings["log_steps"])
-    seen = len(train.batches.order.lengths)
     callbacks = [
         SetEpoch(train),
         RequireFiniteLoss(),
         StopAtStep(settings["total_steps"]),
-        ThroughputLog(batch_size, seen),
+        ThroughputLog(batch_size, start.examples, start.tokens),
         interruption,
     ]
     if settings["ema"]:
@@ -113,11 +109,20 @@ def fit(
             monitor, mode=keeper.mode, patience=settings["early_stopping"]
         )
         callbacks.append(stop)
-    closing = []
+    closing, last = [], []
     if settings["tensorboard"]:
         closing.append(TensorBoardLog(out / "tensorboard"))
     if not console.as_json:
-        closing.append(Progress(batch_size, settings["total_steps"]))
+        shown = Progress(batch_size, settings["total_steps"], tokens=start.tokens)
+        closing.append(shown)
+        if start.write and settings.get("sample"):
+            last.append(
+                SampleTexts(
+                    start.write,
+                    [settings["sample"]],
+                    lambda _, prompt, text: shown.say(f"  > {prompt}{text}"),
+                )
+            )
     interrupted = lost = ""
     try:
         with interruption:
@@ -125,7 +130,7 @@ def fit(
                 train,
                 epochs=settings["epochs"],
                 validation_data=validation,
-                callbacks=[*callbacks, *closing],
+                callbacks=[*callbacks, *closing, *last],
                 verbose=0,
             )
     except KeyboardInterrupt:

@@ -5,12 +5,14 @@ import json
 import pathlib
 
 from kzoo.cli.data_options import DataOptions
+from kzoo.cli.language_model_options import LanguageModelOptions
 from kzoo.cli.overrides import parse_overrides
 from kzoo.cli.train_options import ModelOptions, TrainOptions
 from kzoo.errors import InputError, unknown_name
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 DECAYS = ("linear", "cosine", "constant")
+_EXAMPLES = {"classifier": "encoder-small", "gpt2": "gpt2-tiny"}
 MONITORS = ("val_loss", "val_accuracy", "loss", "accuracy")
 
 
@@ -24,6 +26,10 @@ class Job:
     data: DataOptions
     model: ModelOptions
     train: TrainOptions
+    family: str = "classifier"
+    language: LanguageModelOptions = dataclasses.field(
+        default_factory=LanguageModelOptions
+    )
 
     def check(self) -> None:
         """Refuse what contradicts itself, before anything is loaded.
@@ -42,7 +48,7 @@ class Job:
             raise InputError(
                 "A training starts from a preset or from trained weights.",
                 "both --preset and --from" if model.preset else "neither",
-                "Pass --preset encoder-small, or --from FOLDER.",
+                f"Pass --preset {_EXAMPLES[self.family]}, or --from FOLDER.",
             )
         if train.epochs and train.steps:
             raise InputError(
@@ -57,6 +63,7 @@ class Job:
         if train.decay not in (None, *DECAYS):
             raise unknown_name("decay", train.decay, DECAYS)
         for name, value in (
+            ("beta-2", train.beta_2),
             ("ema", train.ema),
             ("label-smoothing", train.label_smoothing),
         ):
@@ -66,6 +73,12 @@ class Job:
                     f"--{name} {value}",
                     "Leave it out for none.",
                 )
+        if (train.accumulate or 1) > 1 and train.strategy == "mirrored":
+            raise InputError(
+                "Keras does not accumulate gradients over several devices.",
+                f"--accumulate {train.accumulate} --strategy mirrored",
+                "Leave one of them out, or pass a greater --batch-size.",
+            )
         if train.learning_rate is not None and train.learning_rate <= 0:
             raise InputError(
                 "A learning rate is positive.", "--learning-rate 0", "Try 1e-3."
@@ -78,6 +91,27 @@ class Job:
             )
         parse_overrides(model.set)
         class_weights(train)
+        if self.family == "gpt2":
+            self._refuse_labels()
+        else:
+            self.language.refuse(self.family)
+
+    def _refuse_labels(self) -> None:
+        """Refuse what speaks of labels, where there are none."""
+        given = {
+            "--cased": self.model.cased,
+            "--class-weights": self.train.class_weights,
+            "--label-smoothing": self.train.label_smoothing,
+            "--label-column": self.data.label_column,
+            "--pair-column": self.data.pair_column,
+        }
+        for name, value in given.items():
+            if value:
+                raise InputError(
+                    "A language model has neither labels nor pairs, and keeps case.",
+                    f"{name} for {self.family}",
+                    "Leave it out.",
+                )
 
 
 def class_weights(options: TrainOptions) -> str | dict | None:

@@ -43,3 +43,51 @@ def history(
     figures.history(rows, out)
     console.say(str(out))
     console.finish({"file": str(out), "runs": list(rows)})
+
+
+@app.command()
+def depth(
+    *,
+    out: Annotated[
+        pathlib.Path,
+        typer.Option("--out", metavar="DIR", help="Where PNG and CSV files go."),
+    ] = pathlib.Path("depth-study"),
+    full: Annotated[
+        bool,
+        typer.Option("--full", help="All recipes, 2 to 128 blocks: about an hour."),
+    ] = False,
+    kind: Annotated[
+        str | None,
+        typer.Option("--kind", metavar="KIND", help="Only mlp, or only encoder."),
+    ] = None,
+    drawn_from: Annotated[
+        pathlib.Path | None,
+        typer.Option(
+            "--from", metavar="DIR", help="Draw the CSV files of a folder instead."
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of weights and data.")] = 0,
+    json: Json = False,
+) -> None:
+    """Measure and draw what depth does to gradients, activations and training.
+
+    Stacks of residual blocks with every placement of the norm, and without; the
+    figures are those of docs/residual.md.
+    """
+    console = Console(json)
+    from kzoo.cli.depth_figures import draw_depth
+    from kzoo.layers import checks
+    from kzoo.training import depth_study
+
+    if drawn_from is None:
+        settings = depth_study.SETTINGS["full" if full else "quick"]
+        if kind is not None:
+            checks.one_of(("mlp", "encoder"), kind=kind)
+            settings = tuple(one for one in settings if one.kind == kind)
+        tables = depth_study.run_study(settings, seed, console.say)
+        depth_study.write_tables(tables, out)
+    else:
+        tables = depth_study.read_tables(drawn_from)
+    files = [str(path) for path in draw_depth(tables, out)]
+    console.say("\n".join(files))
+    console.finish({"files": files, "tables": tables})

@@ -12,6 +12,7 @@ from kzoo.cli.console import Console
 from kzoo.cli.data_options import Data, DataOptions
 from kzoo.cli.families import check_family
 from kzoo.cli.job import Job
+from kzoo.cli.language_model_options import LanguageModelOptions
 from kzoo.cli.option_groups import with_groups
 from kzoo.cli.train_options import ModelOptions, TrainOptions
 
@@ -19,7 +20,7 @@ from kzoo.cli.train_options import ModelOptions, TrainOptions
 @with_groups
 def train(
     family: Annotated[
-        str, typer.Argument(metavar="FAMILY", help="What to train: classifier.")
+        str, typer.Argument(metavar="FAMILY", help="What to train: classifier or gpt2.")
     ],
     *,
     spec: Data,
@@ -39,6 +40,7 @@ def train(
     data: DataOptions,
     model: ModelOptions,
     options: TrainOptions,
+    language: LanguageModelOptions,
     overwrite: Annotated[
         bool,
         typer.Option("--overwrite", help="Write over an older run."),
@@ -57,7 +59,7 @@ def train(
     check_family(family)
     from kzoo.cli.training_job import run_training
 
-    job = Job(spec, validation, out, data, model, options)
+    job = Job(spec, validation, out, data, model, options, family, language)
     job.check()
     run_folder.check_free(out, overwrite)
     choose_backend(backend)

@@ -48,9 +48,9 @@ class ModelOptions:
         _option(
             "Model",
             "--tokenizer",
-            metavar="FOLDER|FILE",
+            metavar="FOLDER|FILE|KIND",
             help="Use this tokenizer (vocab.txt, tokenizer.json) instead of training "
-            "one.",
+            "one; for gpt2 also bpe or characters, to train such a one.",
         ),
     ] = None
     vocabulary_size: Annotated[
@@ -122,6 +122,35 @@ class TrainOptions:
             "--decay",
             metavar="linear|cosine|constant",
             help="How the learning rate falls after the rise.",
+        ),
+    ] = None
+    min_learning_rate: Annotated[
+        float | None,
+        _option(
+            "Training",
+            "--min-learning-rate",
+            metavar="RATE",
+            help="What the learning rate falls to.",
+            min=0.0,
+        ),
+    ] = None
+    beta_2: Annotated[
+        float | None,
+        _option(
+            "Training",
+            "--beta-2",
+            metavar="SHARE",
+            help="How slowly AdamW forgets squared gradients, such as 0.99.",
+        ),
+    ] = None
+    accumulate: Annotated[
+        int | None,
+        _option(
+            "Training",
+            "--accumulate",
+            metavar="N",
+            help="Batches whose gradients make one update.",
+            min=1,
         ),
     ] = None
     weight_decay: Annotated[

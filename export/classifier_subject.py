@@ -1,14 +1,17 @@
 """A text classifier as the subject of an export."""
 
 import tempfile
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 from keras import ops
 
+from kzoo.export.graph_tokenizers import graph_forms, has_graph_forms
+from kzoo.export.plan import Plan, as_bytes, string_array, text_groups
 from kzoo.export.sample_texts import sample_texts
 from kzoo.export.signature import BATCH, SEQUENCE, Signature, TensorSpec
-from kzoo.export.subject import Subject
+from kzoo.export.subject import MODEL, TEXT, Subject
 
 _SHAPES = ((1, 2), (3, 7), (5, 11), (2, 13))
 
@@ -28,15 +31,18 @@ class ClassifierSubject(Subject):
     def __init__(self, model, *, token_type_ids: bool = False):
         super().__init__(_in_float32(model))
         self.label_names = tuple(model.label_names)
-        self._token_type_ids = token_type_ids and bool(model.num_segments)
+        self._token_type_ids = token_type_ids and model.num_segments > 1
         limitations = []
         if model.tokenizer is None:
             limitations.append("The model has no tokenizer, so there is no text form.")
+        elif not has_graph_forms(model.tokenizer):
+            limitations.append(
+                f"A {type(model.tokenizer).__name__} has no graph form, so there is "
+                "no text form."
+            )
         else:
-            from kzoo.export.graph_tokenizers.graph_vocabulary import limitations as of
-
-            limitations += of(model.tokenizer)
-        if model.num_segments and not self._token_type_ids:
+            limitations += graph_forms(model.tokenizer).limitations(model.tokenizer)
+        if model.num_segments > 1 and not self._token_type_ids:
             limitations.append(
                 "The artefact takes one text, not a pair: segment ids are zeros."
             )
@@ -52,8 +58,8 @@ class ClassifierSubject(Subject):
         return Signature("tokens", tuple(inputs), (logits,))
 
     def text_signature(self) -> Signature | None:
-        """Return `text`: text -> label, scores; None without a tokenizer."""
-        if self.model.tokenizer is None:
+        """Return `text`: text -> label, scores; None without a graph tokenizer."""
+        if not has_graph_forms(self.model.tokenizer):
             return None
         text = TensorSpec("text", "string", (BATCH,))
         label = TensorSpec("label", "string", (BATCH,))
@@ -107,17 +113,56 @@ class ClassifierSubject(Subject):
             batches.append({name: x.astype("int64") for name, x in batch.items()})
         return batches
 
-    def expected_texts(self, texts: list) -> tuple[list[str], np.ndarray]:
-        """Return the labels and scores of `model.classify`."""
+    def saved_model_function(self, signature: Signature) -> tuple[list, Callable]:
+        """Return a signature as a `tf.function`, and what is to be tracked for it."""
+        if signature.inputs[0].dtype != "string":
+            return super().saved_model_function(signature)
+        from kzoo.export.classifier_text import text_function
+
+        tokenizer, function = text_function(self)
+        return [tokenizer], function
+
+    def onnx_graphs(self, reduced: Callable) -> Iterator[tuple[str, Any]]:
+        """Yield the path and the graph of each ONNX file."""
+        from kzoo.export.onnx_graph import convert
+
+        model = convert(self, self.signature())
+        if self.text_signature() is not None:
+            from kzoo.export.onnx_text import raised, with_tokenizer
+
+            # Reduced after the opset was raised: no converter knows contrib operators.
+            yield TEXT, with_tokenizer(self, reduced(raised(model)))
+        yield MODEL, reduced(model)
+
+    def plan(self, signature: Signature, texts=None) -> Plan:
+        """Return what is run to validate a signature."""
+        if signature.inputs[0].dtype != "string":
+            return super().plan(signature, texts)
+        own = sample_texts(self.model.max_sequence_length)
+        every = [as_bytes(text) for text in (*own, *(texts or ()))]
+        labels, scores = self._expected_texts(every)
+        calls, expected = [], []
+        for chosen in text_groups(every, len(own)):
+            calls.append({"text": string_array([every[index] for index in chosen])})
+            expected.append({"label": labels[chosen], "scores": scores[chosen]})
+        return Plan(calls, expected)
+
+    def _expected_texts(self, texts):
+        """Return the labels, (B,) byte strings, and scores of `model.classify`."""
         answers = self.model.classify(texts)
         scores = [
             [answer.scores[name] for name in self.label_names] for answer in answers
         ]
-        return [answer.label for answer in answers], np.asarray(scores)
+        labels = string_array([answer.label.encode() for answer in answers])
+        return labels, np.asarray(scores)
 
-    def sample_texts(self) -> list[str | bytes]:
-        """Return texts that tokenizers are known to disagree on."""
-        return sample_texts(self.model.max_sequence_length)
+    def requests(self, signature: Signature) -> list[dict[str, np.ndarray]]:
+        """Return inputs as a server will see them: one, and a batch."""
+        if signature.inputs[0].dtype != "string":
+            return super().requests(signature)
+        texts = sample_texts(self.model.max_sequence_length)
+        texts = [as_bytes(text) for text in texts if isinstance(text, str)]
+        return [{"text": string_array(texts[:size])} for size in (1, 8)]
 
     def with_token_type_ids(self) -> "ClassifierSubject":
         """Return the subject of the same model that takes segment ids."""

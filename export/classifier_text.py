@@ -13,10 +13,11 @@ def text_function(subject):
     """
     import tensorflow as tf
 
-    from kzoo.export.graph_tokenizers import TensorFlowWordPiece
+    from kzoo.export.graph_tokenizers import graph_forms
 
     model = subject.model
-    tokenizer = TensorFlowWordPiece(model.tokenizer, model.max_sequence_length)
+    make = graph_forms(model.tokenizer).tensorflow
+    tokenizer = make(model.tokenizer, model.max_sequence_length)
     names = tf.constant(subject.label_names)
 
     def function(text):

@@ -1,6 +1,7 @@
 """Comparing the answers of an artefact with those of its model."""
 
 import dataclasses
+import functools
 
 import numpy as np
 
@@ -38,6 +39,9 @@ def compare(
     expected: list[dict[str, np.ndarray]],
     criteria: Criteria,
     reasons: list[str],
+    *,
+    is_tie=None,
+    fill_id: int = 0,
 ) -> SignatureReport:
     """Return how a signature's answers compare with what the model says.
 
@@ -48,15 +52,20 @@ def compare(
         expected: The model's outputs of each call.
         criteria: What is allowed.
         reasons: Why the signature is already known to be wrong.
+        is_tie: Of generated outputs; see `kzoo.export.plan.Plan`.
+        fill_id: Likewise.
 
     Returns:
         The report.
     """
     worst, reasons = Worst(), list(reasons)
-    for answer, wanted in zip(answers, expected, strict=True):
+    for index, (answer, wanted) in enumerate(zip(answers, expected, strict=True)):
         for name, value in wanted.items():
             if name not in answer:
                 reasons.append(f"{signature.name} has no output {name}.")
+            elif is_tie is not None and len(answer[name]) == len(value):
+                ties = functools.partial(is_tie, index)
+                _generated(worst, name, answer[name], value, ties, fill_id)
             elif answer[name].shape != value.shape:
                 reasons.append(
                     f"{signature.name}: {name} has shape {answer[name].shape}, the "
@@ -75,7 +84,7 @@ def compare(
     if worst.decided_identical < criteria.agreement * worst.decided:
         reasons.append(
             f"{signature.name}: {worst.decided - worst.decided_identical} of "
-            f"{worst.decided} decided rows have another label or other integers."
+            f"{worst.decided} decided rows have another label, other ids or another text."
         )
     specs = (*signature.inputs, *signature.outputs)
     return SignatureReport(
@@ -125,6 +134,25 @@ def _exact(worst, name, answer, wanted):
     worst.rows += len(same)
     worst.rows_identical += int(same.sum())
     worst.decided += len(same)
+    worst.decided_identical += int(same.sum())
+    worst.output = worst.output or name
+
+
+def _generated(worst, name, answer, wanted, is_tie, fill_id):
+    """Count rows of ids or texts that differ, and those that no tie explains."""
+    if wanted.ndim == 2:
+        # A row that goes on makes the others wider, with nothing in them.
+        width = max(answer.shape[1], wanted.shape[1])
+        answer, wanted = (
+            np.pad(x, ((0, 0), (0, width - x.shape[1])), constant_values=fill_id)
+            for x in (answer, wanted)
+        )
+    same = answer == wanted
+    same = same.all(axis=1) if same.ndim == 2 else same
+    decided = np.array([s or not is_tie(row) for row, s in enumerate(same)], bool)
+    worst.rows += len(same)
+    worst.rows_identical += int(same.sum())
+    worst.decided += int(decided.sum())
     worst.decided_identical += int(same.sum())
     worst.output = worst.output or name
 

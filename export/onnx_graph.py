@@ -3,13 +3,14 @@
 import contextlib
 import functools
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import keras
 import numpy as np
 
 from kzoo.export.errors import ExportError
 from kzoo.export.onnx_kernels import handlers, onnx_kernels
+from kzoo.export.onnx_loops import read_constants_outside
 from kzoo.export.signature import Signature
 from kzoo.export.subject import Subject
 from kzoo.export.trace import tensor_specs, traced
@@ -20,11 +21,24 @@ OPSET = 17
 _WEIGHT = "kzoo_weight_"
 
 
-def convert(subject: Subject, signature: Signature):
-    """Return the subject's tensor form as an `onnx.ModelProto`.
+def convert(
+    subject: Subject,
+    signature: Signature,
+    *,
+    call: Callable | None = None,
+    opset: int = OPSET,
+):
+    """Return one of a subject's tensor forms as an `onnx.ModelProto`.
 
     Its inputs, outputs and free axes bear the signature's names, and all of its
     operators are of the standard domain. Needs the TensorFlow backend.
+
+    Args:
+        subject: What is exported.
+        signature: What the graph takes and returns.
+        call: Function of TensorFlow tensors by name to others; by default the
+            subject's own `call`.
+        opset: The version of the operators.
 
     Raises:
         ExportError: If an operation of the model has no ONNX form.
@@ -35,21 +49,21 @@ def convert(subject: Subject, signature: Signature):
     # The converter copies constants many times: it sees the weights as inputs.
     weights = list({id(x): x for x in subject.model.variables}.values())
     around = functools.partial(onnx_kernels, subject.model)
-    function = traced(subject, signature, around=around, weights=weights)
+    function = traced(subject, signature, call=call, around=around, weights=weights)
     specs = [*tensor_specs(signature), *_weight_specs(weights)]
     _forget_eager_tables()
     with _complaints() as complaints:
         try:
             model, _ = tf2onnx.convert.from_function(
-                function, specs, opset=OPSET, custom_op_handlers=handlers()
+                function, specs, opset=opset, custom_op_handlers=handlers()
             )
         except (ValueError, RuntimeError, AttributeError, KeyError) as error:
             raise ExportError(
                 "The model's graph could not be converted to ONNX. Received: "
                 f"{type(error).__name__}: {error}"
             ) from error
-    _fill_weights(model, weights)
-    _check_operators(model, complaints)
+    read_constants_outside(model.graph)
+    _check_operators(model, complaints, opset)
     _name_axes(model, signature)
     model.producer_name, model.producer_version = "kzoo", ""
     model.graph.name = signature.name
@@ -57,7 +71,9 @@ def convert(subject: Subject, signature: Signature):
     used = {node.domain for node in model.graph.node}
     for opset in [x for x in model.opset_import if x.domain and x.domain not in used]:
         model.opset_import.remove(opset)
+    # Before the weights are in it: the checker takes no graph of 2 GB.
     onnx.checker.check_model(model)
+    _fill_weights(model, weights)
     return model
 
 
@@ -112,12 +128,12 @@ def _forget_eager_tables():
     collection[:] = [item for item in collection if item is not None]
 
 
-def _check_operators(model, complaints):
+def _check_operators(model, complaints, opset):
     import onnx
 
     unknown = set()
-    for node in model.graph.node:
-        if node.domain or not onnx.defs.has(node.op_type, OPSET):
+    for node in _all_nodes(model.graph):
+        if node.domain or not onnx.defs.has(node.op_type, opset):
             unknown.add(node.op_type)
     if unknown:
         told = f" ({'; '.join(complaints)})" if complaints else ""
@@ -131,7 +147,8 @@ def _check_operators(model, complaints):
 def _name_axes(model, signature):
     """Name the free axes; drop inner shapes, which name them otherwise."""
     specs = {spec.name: spec for spec in (*signature.inputs, *signature.outputs)}
-    for value in (*model.graph.input, *model.graph.output):
+    declared = [x for x in model.graph.input if not x.name.startswith(_WEIGHT)]
+    for value in (*declared, *model.graph.output):
         shape = value.type.tensor_type.shape
         del shape.dim[:]
         for axis in specs[value.name].axes:

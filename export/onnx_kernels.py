@@ -12,10 +12,11 @@ from collections.abc import Iterator
 import keras
 
 from kzoo.export.trace import layers_calling
-from kzoo.layers import kernels
+from kzoo.layers import TokenEmbedding, kernels
 
 _LAYER_NORMALIZATION = "kzoo_LayerNormalization"
 _GELU = "kzoo_Gelu"
+_TIED_HEAD = "kzoo_TiedHead"
 
 
 @contextlib.contextmanager
@@ -28,6 +29,7 @@ def onnx_kernels(model: keras.Model) -> Iterator[None]:
     calls = {
         keras.layers.LayerNormalization: _keras_norm,
         keras.layers.Dense: _keras_dense,
+        TokenEmbedding: _token_embedding,
     }
     own = {
         "layer_normalization": _norm_marker,
@@ -50,7 +52,10 @@ def _marker(name, x, *others):
     def never(*_):
         raise RuntimeError(f"{name} is a marker for ONNX and computes nothing")
 
-    y = tf.numpy_function(never, [x, *others], x.dtype, stateful=False, name=name)
+    return tf.numpy_function(never, [x, *others], x.dtype, stateful=False, name=name)
+
+
+def _like(x, y):
     y.set_shape(x.shape)
     return y
 
@@ -63,20 +68,25 @@ def _norm_marker(x, gamma, beta, epsilon):
     size = x.shape[-1:]
     gamma = tf.ones(size) if gamma is None else tf.convert_to_tensor(gamma)
     beta = tf.zeros(size) if beta is None else tf.convert_to_tensor(beta)
-    return _marker(_LAYER_NORMALIZATION, x, gamma, beta, tf.constant(epsilon))
+    epsilon = tf.constant(epsilon)
+    return _like(x, _marker(_LAYER_NORMALIZATION, x, gamma, beta, epsilon))
 
 
 def _gelu_marker(x, approximate=False):
     if approximate or x.dtype != "float32":
         return kernels.gelu.default(x, approximate=approximate)
-    return _marker(_GELU, x)
+    return _like(x, _marker(_GELU, x))
 
 
-def _attention_scores(query, key, mask, scale):
+def _attention_scores(query, key, mask, scale, bias=None, soft_cap=None):
     import tensorflow as tf
 
     query = tf.transpose(query * scale, (0, 2, 1, 3))  # (B, N, T, H)
     scores = tf.matmul(query, tf.transpose(key, (0, 2, 3, 1)))  # (B, N, T, S)
+    if soft_cap is not None:
+        scores = soft_cap * tf.tanh(scores / soft_cap)
+    if bias is not None:
+        scores = scores + tf.cast(bias, scores.dtype)
     if mask is not None:
         scores = tf.where(mask, scores, kernels.MASKED_SCORE)
     return tf.nn.softmax(scores)
@@ -87,6 +97,25 @@ def _attention_mix(scores, value):
 
     mixed = tf.matmul(scores, tf.transpose(value, (0, 2, 1, 3)))  # (B, N, T, H)
     return tf.transpose(mixed, (0, 2, 1, 3))
+
+
+def _token_embedding(layer):
+    """Multiply with the table as it is stored: its transpose would be a copy."""
+    import tensorflow as tf
+
+    def call(token_ids, reverse=False):
+        table = tf.convert_to_tensor(layer.embeddings)
+        if not reverse or token_ids.dtype != "float32" or table.dtype != "float32":
+            return type(layer).call(layer, token_ids, reverse=reverse)
+        rows = tf.reshape(token_ids, (-1, layer.hidden_dim))
+        logits = _marker(_TIED_HEAD, rows, table)
+        logits.set_shape((None, layer.vocabulary_size))
+        shape = tf.concat([tf.shape(token_ids)[:-1], [layer.vocabulary_size]], axis=0)
+        logits = tf.reshape(logits, shape)
+        logits.set_shape((*token_ids.shape[:-1], layer.vocabulary_size))
+        return logits
+
+    return call
 
 
 def _keras_norm(layer):
@@ -122,12 +151,12 @@ def _keras_dense(layer):
 
 def _write_marker(graph, node, name, args):
     """Write the ONNX nodes of one marker."""
-    for kind, write in {_LAYER_NORMALIZATION: _write_norm, _GELU: _write_gelu}.items():
+    for kind, write in _WRITERS.items():
         if kind in node.name:
             inputs, outputs = list(node.input), list(node.output)
             constants = [x.is_const() and x.get_tensor_value() for x in node.inputs]
             kept = {
-                "shapes": [graph.get_shape(inputs[0])],
+                "shapes": [graph.get_shape(outputs[0])],
                 "dtypes": [graph.get_dtype(inputs[0])],
             }
             graph.remove_node(node.name)
@@ -158,6 +187,20 @@ def _write_gelu(graph, name, inputs, outputs, constants, kept):
     shifted = make("Add", [erf, number(1)]).output[0]
     product = make("Mul", [x, shifted]).output[0]
     make("Mul", [product, number(0.5)], outputs=outputs, name=name)
+
+
+def _write_tied_head(graph, name, inputs, outputs, constants, kept):
+    """Write x E^T with the table as it is stored."""
+    graph.make_node(
+        "Gemm", inputs[:2], outputs=outputs, name=name, attr={"transB": 1}, **kept
+    )
+
+
+_WRITERS = {
+    _LAYER_NORMALIZATION: _write_norm,
+    _GELU: _write_gelu,
+    _TIED_HEAD: _write_tied_head,
+}
 
 
 def _write_erfc(graph, node, name, args):

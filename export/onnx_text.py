@@ -28,10 +28,10 @@ def with_tokenizer(subject, model):
     """
     from onnx import TensorProto, compose, helper
 
-    from kzoo.export.graph_tokenizers.onnx_wordpiece import onnx_wordpiece
+    from kzoo.export.graph_tokenizers import graph_forms
 
     host = subject.model
-    tokenizer = onnx_wordpiece(
+    tokenizer = graph_forms(host.tokenizer).onnx(
         host.tokenizer,
         host.max_sequence_length,
         opset=TEXT_OPSET,

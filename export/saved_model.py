@@ -6,9 +6,7 @@ from kzoo.export.errors import ExportError
 from kzoo.export.options import Options
 from kzoo.export.signature import TENSORFLOW, Signature
 from kzoo.export.subject import Subject
-from kzoo.export.trace import tensor_specs, traced
-
-SERVING_DEFAULT = "serving_default"
+from kzoo.export.trace import tensor_specs
 
 
 def signatures(subject: Subject, options: Options) -> tuple[Signature, ...]:
@@ -18,12 +16,9 @@ def signatures(subject: Subject, options: Options) -> tuple[Signature, ...]:
 
 def placed(subject: Subject, path: str) -> tuple[Signature, ...]:
     """Return the signatures of a SavedModel at a path of the artefact."""
-    tensors = subject.signature().at(path, TENSORFLOW)
-    text = subject.text_signature()
-    if text is None:
-        return (tensors,)
-    text = Signature(SERVING_DEFAULT, text.inputs, text.outputs, path, TENSORFLOW)
-    return (text, tensors)
+    return tuple(
+        signature.at(path, TENSORFLOW) for signature in subject.saved_model_signatures()
+    )
 
 
 def write(subject: Subject, folder: pathlib.Path, options: Options) -> None:
@@ -38,13 +33,9 @@ def write(subject: Subject, folder: pathlib.Path, options: Options) -> None:
     archive = keras.export.ExportArchive()
     archive.track(subject.model)
     for signature in signatures(subject, options):
-        if signature.inputs[0].dtype == "string":
-            from kzoo.export.classifier_text import text_function
-
-            tokenizer, function = text_function(subject)
-            archive.track(tokenizer)
-        else:
-            function = traced(subject, signature)
+        tracked, function = subject.saved_model_function(signature)
+        for part in tracked:
+            archive.track(part)
         specs = tensor_specs(signature)
         archive.add_endpoint(signature.name, function, input_signature=specs)
     try:

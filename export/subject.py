@@ -1,16 +1,29 @@
 """What is exported: a model, seen as named inputs and outputs."""
 
 import abc
+import dataclasses
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
 import numpy as np
 
-from kzoo.export.signature import Signature
+from kzoo.export.comparing import CRITERIA
+from kzoo.export.plan import Plan
+from kzoo.export.report import Criteria
+from kzoo.export.signature import (
+    ONNXRUNTIME,
+    ONNXRUNTIME_EXTENSIONS,
+    Signature,
+)
+
+SERVING_DEFAULT = "serving_default"
+MODEL, TEXT = "model.onnx", "text.onnx"
+_TEXTS_PER_CALL = 64
 
 
 class Subject(abc.ABC):
-    """A model with its signature, its samples and its own eager answers.
+    """A model with its signatures, its samples and its own eager answers.
 
     Args:
         model: The model that computes, in float32.
@@ -28,6 +41,7 @@ class Subject(abc.ABC):
     def __init__(self, model: keras.Model):
         self.model = model
 
+    # The tensor form
     @abc.abstractmethod
     def signature(self) -> Signature:
         """Return the signature of the tensor form."""
@@ -50,6 +64,7 @@ class Subject(abc.ABC):
             for name, x in outputs.items()
         }
 
+    # The text form
     def text_signature(self) -> Signature | None:
         """Return the signature of the text form, or None where there is none."""
         return None
@@ -58,6 +73,54 @@ class Subject(abc.ABC):
         """Return texts as inputs of the tensor form, those of like length together."""
         raise NotImplementedError(f"{type(self).__name__} has no text form")
 
-    def expected_texts(self, texts: list) -> tuple[list[str], np.ndarray]:
-        """Return the model's own label and scores of texts."""
-        raise NotImplementedError(f"{type(self).__name__} has no text form")
+    # The files
+    def saved_model_signatures(self) -> tuple[Signature, ...]:
+        """Return the signatures of a SavedModel: the text form first, if any."""
+        text = self.text_signature()
+        if text is None:
+            return (self.signature(),)
+        return (dataclasses.replace(text, name=SERVING_DEFAULT), self.signature())
+
+    def saved_model_function(self, signature: Signature) -> tuple[list, Callable]:
+        """Return one of them as a `tf.function`, and what is to be tracked for it."""
+        from kzoo.export.trace import traced
+
+        return [], traced(self, signature)
+
+    def onnx_signatures(self) -> tuple[Signature, ...]:
+        """Return the signature of each ONNX file of the plain layout."""
+        tensors, text = self.signature().at(MODEL, ONNXRUNTIME), self.text_signature()
+        if text is None:
+            return (tensors,)
+        return (tensors, text.at(TEXT, ONNXRUNTIME_EXTENSIONS))
+
+    def onnx_graphs(self, reduced: Callable) -> Iterator[tuple[str, Any]]:
+        """Yield the path and the `onnx.ModelProto` of each of them.
+
+        Args:
+            reduced: Function that gives a graph's weights their precision.
+        """
+        from kzoo.export.onnx_graph import convert
+
+        yield MODEL, reduced(convert(self, self.signature()))
+
+    # Validation
+    def plan(self, signature: Signature, texts=None) -> Plan:
+        """Return what is run to validate a signature.
+
+        Args:
+            signature: One of those above.
+            texts: More texts to compare on, or None.
+        """
+        calls = self.samples()
+        if texts is not None:
+            calls += self.encoded(list(texts), _TEXTS_PER_CALL)
+        return Plan(calls, [self.expected(call) for call in calls])
+
+    def criteria(self, signature: Signature, precision: str) -> Criteria:
+        """Return what a signature is held to at a precision."""
+        return CRITERIA[precision]
+
+    def requests(self, signature: Signature) -> list[dict[str, np.ndarray]]:
+        """Return inputs as a server will see them, to warm up with."""
+        return self.samples()

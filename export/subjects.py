@@ -4,11 +4,12 @@ import keras
 
 from kzoo.errors import InputError
 from kzoo.export.call_subject import CallSubject
+from kzoo.export.causal_lm_subject import CausalLMSubject
 from kzoo.export.classifier_subject import ClassifierSubject
 from kzoo.export.subject import Subject
 
 # The `task` of a model of the zoo -> its subject.
-SUBJECTS = {"classification": ClassifierSubject}
+SUBJECTS = {"classification": ClassifierSubject, "causal_lm": CausalLMSubject}
 
 
 def subject_of(model, *, input_signature=None, samples=None) -> Subject:

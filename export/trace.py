@@ -10,13 +10,19 @@ from kzoo.export.subject import Subject
 
 
 def traced(
-    subject: Subject, signature: Signature, *, around=contextlib.nullcontext, weights=()
+    subject: Subject,
+    signature: Signature,
+    *,
+    call: Callable | None = None,
+    around=contextlib.nullcontext,
+    weights=(),
 ):
-    """Return the subject's call as a `tf.function` of the signature's inputs.
+    """Return a subject's call as a `tf.function` of the signature's inputs.
 
     Args:
         subject: What is exported.
-        signature: The signature of its tensor form.
+        signature: The signature of one of its tensor forms.
+        call: Function of a dict of tensors to another; by default the subject's own.
         around: A context to trace in, such as `onnx_kernels`.
         weights: Keras variables whose values the function takes as further tensors,
             behind the inputs, instead of reading them.
@@ -35,7 +41,7 @@ def traced(
         if weights:
             scope = keras.StatelessScope(state_mapping=list(values))
         with scope, around():
-            outputs = subject.call(inputs)
+            outputs = (call or subject.call)(inputs)
         named = {}
         for spec in signature.outputs:
             named[spec.name] = tf.identity(outputs[spec.name])

@@ -3,11 +3,9 @@
 import os
 import pathlib
 
-import numpy as np
-
 from kzoo.errors import InputError
 from kzoo.export import manifest
-from kzoo.export.comparing import CRITERIA, compare
+from kzoo.export.comparing import compare
 from kzoo.export.errors import ExportError
 from kzoo.export.full_precision import full_precision
 from kzoo.export.options import Options
@@ -17,8 +15,6 @@ from kzoo.export.signature import TENSORFLOW, Signature
 from kzoo.export.subject import Subject
 from kzoo.export.subjects import subject_of
 from kzoo.export.writers import writer_of
-
-_TEXTS_PER_CALL = 64
 
 
 def validate(
@@ -109,26 +105,26 @@ def check(
         The report.
     """
     with full_precision():
-        plans = [_plan(subject, signature, texts) for signature in signatures]
+        plans = [subject.plan(signature, texts) for signature in signatures]
     reports, imports, reasons = [], (), list(reasons)
     try:
-        requests = [(s, calls) for s, (calls, _) in zip(signatures, plans, strict=True)]
+        requests = [(s, p.calls) for s, p in zip(signatures, plans, strict=True)]
         answers = run(folder, requests)
     except ExportError as error:
         reasons.append(str(error))
     else:
         imports = answers.imports
-        for index, (signature, (calls, expected)) in enumerate(
-            zip(signatures, plans, strict=True)
-        ):
+        for index, (signature, plan) in enumerate(zip(signatures, plans, strict=True)):
             opened = _opened(signature, answers.inputs[index], answers.outputs[index])
             report = compare(
                 signature,
-                calls,
+                plan.calls,
                 answers.calls[index],
-                expected,
-                CRITERIA[precision],
+                plan.expected,
+                subject.criteria(signature, precision),
                 opened,
+                is_tie=plan.is_tie,
+                fill_id=plan.fill_id,
             )
             reports.append(report)
             reasons += report.reasons
@@ -157,57 +153,6 @@ def check_texts(subject: Subject, texts) -> None:
             f"texts for a {type(subject.model).__name__} without a tokenizer",
             "Leave them out.",
         )
-
-
-def _plan(subject, signature, texts):
-    """Return the inputs of each call of a signature, and the model's answers."""
-    if signature.inputs[0].dtype != "string":
-        calls = subject.samples()
-        if texts is not None:
-            calls += subject.encoded(list(texts), _TEXTS_PER_CALL)
-        return calls, [subject.expected(call) for call in calls]
-    own, more = subject.sample_texts(), list(texts or ())
-    all_texts = [_bytes(text) for text in (*own, *more)]
-    labels, scores = subject.expected_texts(all_texts)
-    labels = np.array([label.encode() for label in labels], dtype=object)
-    calls, expected = [], []
-    for chosen in _groups(all_texts, len(own)):
-        array = np.empty(len(chosen), dtype=object)
-        array[:] = [all_texts[index] for index in chosen]
-        calls.append({signature.inputs[0].name: array})
-        expected.append({"label": labels[chosen], "scores": scores[chosen]})
-    return calls, expected
-
-
-def _bytes(text):
-    return text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
-
-
-def _groups(texts, first):
-    """Return the indices of the texts that run together.
-
-    None at all; one alone; the short ones of the first, so that lengths are mixed; a
-    short one with the last of the first, which is cut; the others by length. Invalid
-    UTF-8 runs apart, since not every client can mix it with text.
-    """
-    valid = [index for index, text in enumerate(texts) if _is_valid(text)]
-    short = [index for index in valid if index < first - 1]
-    groups = [[], short[:1], short, [*short[:1], first - 1]]
-    rest = [index for index in valid if index >= first]
-    rest.sort(key=lambda index: len(texts[index]))
-    invalid = [index for index in range(len(texts)) if not _is_valid(texts[index])]
-    for some in (rest, invalid):
-        for start in range(0, len(some), _TEXTS_PER_CALL):
-            groups.append(some[start : start + _TEXTS_PER_CALL])
-    return groups
-
-
-def _is_valid(text):
-    try:
-        text.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _opened(signature, inputs, outputs):

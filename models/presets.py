@@ -77,6 +77,21 @@ PRESETS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
                 "intermediate_dim": 3_072,
             },
         ),
+        "roberta-base": (
+            "RoBERTa base, 12 layers of 768",
+            {
+                "vocabulary_size": 50_265,
+                "max_sequence_length": 512,
+                "num_segments": 1,
+                "position_padding_id": 1,
+                "pooler_activation": "tanh",
+                "hidden_dim": 768,
+                "num_layers": 12,
+                "num_heads": 12,
+                "intermediate_dim": 3_072,
+                "layer_norm_epsilon": 1e-5,
+            },
+        ),
         "bert-large": (
             "BERT large, 24 layers of 1024",
             {

@@ -24,6 +24,38 @@ FINE_TUNING: dict[str, Any] = {
     "learning_rate": 3e-5,
 }
 
+# GPT-3's optimizer, the step count of a small corpus.
+_LANGUAGE_MODEL: dict[str, Any] = {
+    **_FROM_SCRATCH,
+    "epochs": 10,
+    "learning_rate": 1e-3,
+    "min_learning_rate": 1e-4,
+    "warmup": 100,
+    "decay": "cosine",
+    "weight_decay": 0.1,
+    "beta_2": 0.99,
+    "accumulate": 1,
+    "decay_embeddings": True,
+    "tokenizer": "bpe",
+}
+_LARGE_LANGUAGE_MODEL: dict[str, Any] = {
+    **_LANGUAGE_MODEL,
+    "batch_size": 12,
+    "learning_rate": 6e-4,
+    "min_learning_rate": 6e-5,
+    "warmup": 2_000,
+    "beta_2": 0.95,
+}
+_LANGUAGE_MODEL_FINE_TUNING: dict[str, Any] = {
+    **_LANGUAGE_MODEL,
+    "epochs": 3,
+    "batch_size": 8,
+    "learning_rate": 3e-5,
+    "min_learning_rate": 0.0,
+    "warmup": 0.1,
+    "beta_2": 0.999,
+}
+
 _RECIPES: dict[str, dict[str, Any]] = {
     "encoder-tiny": {
         **_FROM_SCRATCH,
@@ -40,30 +72,64 @@ _RECIPES: dict[str, dict[str, Any]] = {
     "distilbert-base": {**_FROM_SCRATCH, "learning_rate": 1e-4},
     "bert-base": {**_FROM_SCRATCH, "learning_rate": 1e-4},
     "bert-large": {**_FROM_SCRATCH, "learning_rate": 1e-4},
+    "roberta-base": {**_FROM_SCRATCH, "learning_rate": 1e-4},
+    "gpt2-tiny": {
+        **_LANGUAGE_MODEL,
+        "epochs": 6,
+        "learning_rate": 3e-3,
+        "min_learning_rate": 3e-4,
+    },
+    # nanoGPT's own settings for tiny Shakespeare.
+    "gpt2-nano": {
+        **_LANGUAGE_MODEL,
+        "steps": 2_000,
+        "batch_size": 12,
+        "epoch_steps": 250,
+        "tokenizer": "characters",
+    },
+    "gpt2-nano-gpu": {
+        **_LANGUAGE_MODEL,
+        "steps": 5_000,
+        "batch_size": 64,
+        "epoch_steps": 250,
+        "tokenizer": "characters",
+    },
+    "gpt2": _LARGE_LANGUAGE_MODEL,
+    "gpt2-medium": {**_LARGE_LANGUAGE_MODEL, "learning_rate": 3e-4},
+    "gpt2-large": {**_LARGE_LANGUAGE_MODEL, "learning_rate": 2.5e-4},
+    "gpt2-xl": {**_LARGE_LANGUAGE_MODEL, "learning_rate": 2e-4},
+}
+
+_FINE_TUNING_OF = {
+    "TextClassifier": FINE_TUNING,
+    "GPT2CausalLM": _LANGUAGE_MODEL_FINE_TUNING,
 }
 
 
-def recipe(preset: str | None) -> dict[str, Any]:
+def recipe(preset: str | None, family: str = "TextClassifier") -> dict[str, Any]:
     """Return the recommended training settings.
 
     Args:
         preset: The preset that a training from scratch starts from, or None for the
             fine-tuning of trained weights.
+        family: The model class that is fine-tuned.
 
     Returns:
-        `epochs`, `batch_size`, `learning_rate`, `warmup` (a share of the steps),
-        `decay`, `weight_decay`, `clip_norm`, `label_smoothing` and `ema` (momentum of
-        the weight average, or None).
+        `epochs` (or `steps` of it), `batch_size`, `learning_rate`, `warmup` (steps,
+        below 1 a share of them), `decay`, `weight_decay`, `clip_norm`,
+        `label_smoothing` and `ema` (momentum of the weight average, or None). For a
+        language model also `min_learning_rate`, `beta_2`, `accumulate`,
+        `epoch_steps`, `decay_embeddings` and `tokenizer` (the kind that is trained).
 
     Raises:
         InputError: If there is no such preset.
 
     Example:
         >>> recipe("encoder-tiny")["decay"]
-        'linear'
+        'cosine'
     """
     if preset is None:
-        return dict(FINE_TUNING)
+        return dict(_FINE_TUNING_OF[family])
     if preset not in _RECIPES:
         raise unknown_name("preset", preset, list_presets())
     return dict(_RECIPES[preset])

@@ -9,7 +9,7 @@ from kzoo.errors import InputError, unknown_name
 from kzoo.files import read_json
 from kzoo.models import preset_folder
 from kzoo.models.presets import PRESETS, preset_config
-from kzoo.tokenizers import WordPieceTokenizer
+from kzoo.tokenizers import from_folder, has_tokenizer
 
 _HUB = "hf://"
 _HUB_FILES = ("*.json", "*.safetensors", "*.txt", "*.model", "*.spm", "*.bin")
@@ -60,8 +60,8 @@ def _from_folder(cls, folder, overrides):
     else:
         checkpoints.load_weights(model, family, folder, fresh=fresh)
         tokenizer_folder = folder
-    if model.tokenizer is None and _has_tokenizer(tokenizer_folder):
-        model.tokenizer = WordPieceTokenizer.from_folder(tokenizer_folder)
+    if model.tokenizer is None and has_tokenizer(tokenizer_folder):
+        model.tokenizer = from_folder(tokenizer_folder)
         _check_vocabulary(model, tokenizer_folder)
     return model
 
@@ -78,10 +78,6 @@ def _fresh_weights(config, overrides, folder):
         stacklevel=5,
     )
     return _HEAD
-
-
-def _has_tokenizer(folder):
-    return any((folder / name).is_file() for name in ("tokenizer.json", "vocab.txt"))
 
 
 def _check_vocabulary(model, folder):

@@ -1,7 +1,6 @@
 """What every model of the zoo can do besides its own task."""
 
 import os
-import pathlib
 
 import keras
 
@@ -97,7 +96,7 @@ class Task(keras.Model):
 
     def load_assets(self, folder: str) -> None:
         """Read the tokenizer's files from a `.keras` archive."""
-        from kzoo.tokenizers import WordPieceTokenizer
+        from kzoo.tokenizers import from_folder, has_tokenizer
 
-        if pathlib.Path(folder, "tokenizer.json").exists():
-            self.tokenizer = WordPieceTokenizer.from_folder(folder)
+        if has_tokenizer(folder):
+            self.tokenizer = from_folder(folder)

@@ -33,7 +33,8 @@ class TextClassifier(Task):
     ```
 
     BERT is `norm_placement="post"`, segments and a tanh pooler on the first token;
-    DistilBERT the same without segments and with a ReLU pooler. The model is built
+    DistilBERT the same without segments and with a ReLU pooler; RoBERTa is BERT with
+    one segment and positions that count real tokens. The model is built
     and compiled (AdamW, cross-entropy) when it is made, and can be compiled again.
 
     Args:
@@ -47,6 +48,8 @@ class TextClassifier(Task):
         num_segments: 2 where pairs of texts are told apart by segments, or 0.
         norm_placement: `"post"` (BERT) or `"pre"`.
         positions: `"learned"`, `"sinusoidal"` or `"none"`.
+        position_padding_id: The id of padding where positions count the tokens that
+            are another, as RoBERTa's do (`TextEmbedding`); None for the usual ones.
         activation: Of the feed-forward networks.
         pooling: `"first"` (the first token) or `"mean"` (over real tokens).
         pooler_activation: Activation of the dense layer after pooling, or None for
@@ -87,7 +90,7 @@ class TextClassifier(Task):
 
     Reference:
         Devlin et al. 2018, arXiv:1810.04805, section 3; Sanh et al. 2019,
-        arXiv:1910.01108.
+        arXiv:1910.01108; Liu et al. 2019, arXiv:1907.11692.
     """
 
     task = "classification"
@@ -105,6 +108,7 @@ class TextClassifier(Task):
         num_segments: int = 0,
         norm_placement: str = "post",
         positions: str = "learned",
+        position_padding_id: int | None = None,
         activation="gelu",
         pooling: str = "first",
         pooler_activation=None,
@@ -143,6 +147,7 @@ class TextClassifier(Task):
             "num_segments": num_segments,
             "norm_placement": norm_placement,
             "positions": positions,
+            "position_padding_id": position_padding_id,
             "activation": activations.serialize(activations.get(activation)),
             "pooling": pooling,
             "pooler_activation": pooler_activation
@@ -176,6 +181,7 @@ class TextClassifier(Task):
             hidden_dim,
             self.encoder_length,
             positions=positions,
+            position_padding_id=position_padding_id,
             num_segments=num_segments,
             use_norm=not pre_norm,
             layer_norm_epsilon=layer_norm_epsilon,

@@ -1,7 +1,9 @@
 """From token ids to the vectors that the first encoder block reads."""
 
 import keras
+from keras import ops
 
+from kzoo.errors import InputError
 from kzoo.layers import (
     LayerNormalization,
     PositionEmbedding,
@@ -27,6 +29,9 @@ class TextEmbedding(keras.layers.Layer):
         hidden_dim: D.
         max_sequence_length: The longest T.
         positions: `"learned"`, `"sinusoidal"` or `"none"`.
+        position_padding_id: The id p of padding, where learned positions count the
+            tokens that are another, as RoBERTa's do: the k-th of them has row p + k,
+            padding row p. None: token t has row t.
         num_segments: Rows of the segment table; 0 for none.
         use_norm: Whether the sum is normalised (post-LN models).
         layer_norm_epsilon: Epsilon of that norm.
@@ -41,6 +46,9 @@ class TextEmbedding(keras.layers.Layer):
 
     Returns:
         (B, T, D).
+
+    Raises:
+        InputError: If a size, rate or name is not valid.
     """
 
     def __init__(
@@ -50,6 +58,7 @@ class TextEmbedding(keras.layers.Layer):
         max_sequence_length: int,
         *,
         positions: str = "learned",
+        position_padding_id: int | None = None,
         num_segments: int = 0,
         use_norm: bool = True,
         layer_norm_epsilon: float = 1e-12,
@@ -66,6 +75,7 @@ class TextEmbedding(keras.layers.Layer):
             "hidden_dim": hidden_dim,
             "max_sequence_length": max_sequence_length,
             "positions": positions,
+            "position_padding_id": position_padding_id,
             "num_segments": num_segments,
             "use_norm": use_norm,
             "layer_norm_epsilon": layer_norm_epsilon,
@@ -73,7 +83,14 @@ class TextEmbedding(keras.layers.Layer):
             "word_dropout": word_dropout,
             "initializer_range": initializer_range,
         }
+        if position_padding_id is not None and positions != "learned":
+            raise InputError(
+                "Positions that count real tokens are learned.",
+                f"position_padding_id={position_padding_id}, positions={positions!r}",
+                "Pass positions='learned', or no position_padding_id.",
+            )
         self.hidden_dim = hidden_dim
+        self.position_padding_id = position_padding_id
         dtype = self.dtype_policy
 
         def initializer():
@@ -88,8 +105,9 @@ class TextEmbedding(keras.layers.Layer):
         )
         self.position = None
         if positions == "learned":
+            unused = 0 if position_padding_id is None else position_padding_id + 1
             self.position = PositionEmbedding(
-                max_sequence_length,
+                max_sequence_length + unused,
                 embeddings_initializer=initializer(),
                 dtype=dtype,
                 name="position",
@@ -133,10 +151,18 @@ class TextEmbedding(keras.layers.Layer):
         if self.segment:
             x = x + self.segment(x, segment_ids=segment_ids)
         if self.position:
-            x = x + self.position(x)
+            x = x + self.position(x, **self._positions(token_ids))
         if self.norm:
             x = self.norm(x)
         return self.output_dropout(x, training=training)
+
+    def _positions(self, token_ids):
+        """Return the rows of the tokens, (B, T); nothing where they are 0 to T - 1."""
+        if self.position_padding_id is None:
+            return {}
+        real = ops.cast(ops.not_equal(token_ids, self.position_padding_id), "int32")
+        count = ops.cumsum(real, axis=1) * real
+        return {"positions": count + self.position_padding_id}
 
     def compute_output_shape(self, token_ids_shape, segment_ids_shape=None):
         """Return (B, T, D)."""

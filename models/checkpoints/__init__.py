@@ -11,12 +11,12 @@ from safetensors.numpy import save_file
 from kzoo.errors import InputError
 from kzoo.files import replacing, write_json
 from kzoo.layers.positions import sine_table
-from kzoo.models.checkpoints import bert, distilbert, gpt2
+from kzoo.models.checkpoints import bert, distilbert, gpt2, roberta
 from kzoo.models.checkpoints.tensor_files import SAFETENSORS, open_tensors
 from kzoo.models.checkpoints.weight_table import assign_weights
 
 # Model class -> its checkpoint families, told apart by their `model_type`.
-FAMILIES = {"TextClassifier": (bert, distilbert), "GPT2CausalLM": (gpt2,)}
+FAMILIES = {"TextClassifier": (bert, distilbert, roberta), "GPT2CausalLM": (gpt2,)}
 _SINES = "embedding/position/embeddings"
 
 
@@ -54,6 +54,10 @@ def load_weights(model, family: types.ModuleType, folder, *, fresh=()) -> None:
     config = model.arguments
     tensors = getattr(family, "adapted", _renamed)(open_tensors(folder), folder)
     entries, ignorable = family.entries(config), family.IGNORABLE
+    if fresh:
+        head = [entry for entry in entries if entry.name in getattr(family, "HEAD", ())]
+        absent = [e.name for e in head if not any(s in tensors for s in e.sources)]
+        fresh = (*fresh, *absent)
     if config.get("positions") == "sinusoidal":
         sines = next(entry for entry in entries if entry.name == _SINES)
         entries.remove(sines)
@@ -99,9 +103,9 @@ def export_to_transformers(model, folder: str | os.PathLike) -> None:
         {
             "architectures": [family.ARCHITECTURE],
             "model_type": family.MODEL_TYPE,
+            **_special_tokens(model.tokenizer),
             **family.write_config(config),
             **_labels(model),
-            **_special_tokens(model.tokenizer),
             "torch_dtype": "float32",
         },
     )
@@ -123,7 +127,7 @@ def _special_tokens(tokenizer) -> dict:
     ids = {"pad_token_id": 0 if tokenizer is None else tokenizer.pad_id}
     end_id = getattr(tokenizer, "end_id", None)
     if end_id is not None:
-        ids.update(bos_token_id=end_id, eos_token_id=end_id)
+        ids.update(bos_token_id=tokenizer.start_id, eos_token_id=end_id)
     return ids
 
 

@@ -18,6 +18,7 @@ SHAPE = {
     "positions": "learned",
     "pooling": "first",
     "pooler_activation": "tanh",
+    "position_padding_id": None,
     "ngram_sizes": [],
     "encoder_length": None,
 }
@@ -26,26 +27,39 @@ SHAPE = {
 def read_config(config: dict, where) -> dict:
     """Return the constructor's arguments of a BERT config."""
     reader = ConfigReader(config, where)
-    reader.fix("position_embedding_type", "absolute")
-    reader.fix("is_decoder", False)
-    reader.fix("add_cross_attention", False)
-    reader.fix("problem_type", None, "single_label_classification")
-    reader.fix("pruned_heads", {})
     # Multilingual BERT's description of its pooler, which is everyone's.
     reader.fix("directionality", "bidi")
     reader.fix("pooler_type", "first_token_transform")
     for part in ("fc_size", "num_attention_heads", "num_fc_layers", "size_per_head"):
         reader.take(f"pooler_{part}", None)
-    dropout = reader.take("hidden_dropout_prob", 0.1)
-    classifier_dropout = reader.take("classifier_dropout", None)
     arguments = {
         **SHAPE,
+        **encoder_arguments(reader),
+        "max_sequence_length": reader.take("max_position_embeddings"),
+    }
+    reader.finish()
+    return arguments
+
+
+def encoder_arguments(reader: ConfigReader) -> dict:
+    """Return the constructor's arguments that BERT and RoBERTa name alike.
+
+    Args:
+        reader: The config, of which these fields are taken.
+    """
+    reader.fix("position_embedding_type", "absolute")
+    reader.fix("is_decoder", False)
+    reader.fix("add_cross_attention", False)
+    reader.fix("problem_type", None, "single_label_classification")
+    reader.fix("pruned_heads", {})
+    dropout = reader.take("hidden_dropout_prob", 0.1)
+    classifier_dropout = reader.take("classifier_dropout", None)
+    return {
         "vocabulary_size": reader.take("vocab_size"),
         "hidden_dim": reader.take("hidden_size"),
         "num_layers": reader.take("num_hidden_layers"),
         "num_heads": reader.take("num_attention_heads"),
         "intermediate_dim": reader.take("intermediate_size"),
-        "max_sequence_length": reader.take("max_position_embeddings"),
         "num_segments": reader.take("type_vocab_size", 2),
         "activation": reader.activation("hidden_act"),
         "dropout": dropout,
@@ -56,8 +70,6 @@ def read_config(config: dict, where) -> dict:
         "layer_norm_epsilon": reader.take("layer_norm_eps", 1e-12),
         "label_names": reader.label_names(),
     }
-    reader.finish()
-    return arguments
 
 
 def write_config(config: dict) -> dict:
@@ -87,17 +99,31 @@ def fits(config: dict) -> bool:
 
 def entries(config: dict) -> list[Entry]:
     """Return the table of weights."""
+    return [
+        *encoder(config, "bert"),
+        *dense("pooler", "bert.pooler.dense"),
+        *dense("classifier", "classifier"),
+    ]
+
+
+def encoder(config: dict, prefix: str) -> list[Entry]:
+    """Return the weights of the embedding and the blocks, which RoBERTa shares.
+
+    Args:
+        config: The constructor's arguments.
+        prefix: What their names begin with.
+    """
     table = [
-        Entry(f"embedding/{ours}/embeddings", (f"bert.embeddings.{theirs}.weight",))
+        Entry(f"embedding/{ours}/embeddings", (f"{prefix}.embeddings.{theirs}.weight",))
         for ours, theirs in (
             ("token", "word_embeddings"),
             ("position", "position_embeddings"),
             ("segment", "token_type_embeddings"),
         )
     ]
-    table += norm("embedding/norm", "bert.embeddings.LayerNorm")
+    table += norm("embedding/norm", f"{prefix}.embeddings.LayerNorm")
     for index in range(config["num_layers"]):
-        theirs = f"bert.encoder.layer.{index}"
+        theirs = f"{prefix}.encoder.layer.{index}"
         table += encoder_block(
             f"block_{index}",
             query_key_value=[
@@ -109,6 +135,4 @@ def entries(config: dict) -> list[Entry]:
             outer=f"{theirs}.output.dense",
             feed_forward_norm=f"{theirs}.output.LayerNorm",
         )
-    table += dense("pooler", "bert.pooler.dense")
-    table += dense("classifier", "classifier")
     return table

@@ -18,6 +18,7 @@ SHAPE = {
     "pooling": "first",
     "pooler_activation": "relu",
     "num_segments": 0,
+    "position_padding_id": None,
     "ngram_sizes": [],
     "encoder_length": None,
     "layer_norm_epsilon": 1e-12,

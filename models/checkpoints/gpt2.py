@@ -116,9 +116,7 @@ def entries(config: dict) -> list[Entry]:
             f"{attention}/self_attention/output_projection", f"{theirs}.attn.c_proj"
         )
         table += norm(f"{network}/norm", f"{theirs}.ln_2")
-        table += _conv1d(
-            f"{network}/feed_forward_network/inner", f"{theirs}.mlp.c_fc"
-        )
+        table += _conv1d(f"{network}/feed_forward_network/inner", f"{theirs}.mlp.c_fc")
         table += _conv1d(
             f"{network}/feed_forward_network/outer", f"{theirs}.mlp.c_proj"
         )

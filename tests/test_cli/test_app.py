@@ -21,7 +21,7 @@ pytestmark = pytest.mark.backend_free
 
 COMMANDS = (
     "quickstart", "train", "evaluate", "classify", "export", "validate", "convert",
-    "presets", "data prepare", "plot history",
+    "presets", "data prepare", "plot history", "plot depth",
 )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
-"""`kzoo presets`, `convert`, `data prepare` and `plot history`."""
+"""`kzoo presets`, `convert`, `data prepare` and `plot history` and `depth`."""
 
 import json
+import pathlib
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from kzoo.models import TextClassifier, list_presets
 from kzoo.models.parameter_count import parameter_count
 from kzoo.models.presets import preset_config
 from kzoo.models.recipes import recipe
+from kzoo.training.depth_study import write_tables
 
 
 @pytest.mark.backend_free
@@ -108,6 +110,27 @@ def test_history_is_drawn(small_run, tmp_path, capfd):
     done = command(capfd, "plot", "history", tmp_path, "--json")
     assert done.status == 2
     assert "history.jsonl" in one_line(done)
+
+
+def test_depth_is_drawn_from_tables(tmp_path, capfd):
+    row = {"kind": "mlp", "recipe": "pre", "depth": 2}
+    tables = {
+        "layers": [{**row, "layer": 1, "gradient": 0.5, "activation": 2.0}],
+        "losses": [{**row, "warmup": 0, "rate": 0.1, "first": 2.0, "last": 1.0}],
+        "rates": [{**row, "largest_rate": float("nan")}],
+    }
+    write_tables(tables, tmp_path)
+    done = command(
+        capfd, "plot", "depth", "--from", tmp_path, "--out", tmp_path, "--json"
+    )
+    assert done.status == 0, done.err
+    names = ["gradients", "activations", "losses", "rates"]
+    assert done.json["files"] == [str(tmp_path / f"depth-{n}.png") for n in names]
+    for file in done.json["files"]:
+        assert pathlib.Path(file).read_bytes().startswith(b"\x89PNG")
+    done = command(capfd, "plot", "depth", "--kind", "cnn")
+    assert done.status == 2
+    assert "mlp, encoder" in one_line(done)
 
 
 @pytest.mark.tensorflow_only

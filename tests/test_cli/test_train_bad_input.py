@@ -93,8 +93,7 @@ def test_options_that_cannot_be(arguments, line, tmp_path, capfd):
     ("family", "line"),
     [
         ("translator", "not in this version"),
-        ("gpt2", "not in this version"),
-        ("attic", "family='attic'. Known: classifier"),
+        ("attic", "family='attic'. Known: classifier, gpt2"),
     ],
 )
 def test_families_of_other_versions(family, line, tmp_path, capfd):

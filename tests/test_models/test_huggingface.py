@@ -20,6 +20,13 @@ BERT = {
     "intermediate_size": INNER,
     "max_position_embeddings": 31,
 }
+ROBERTA = {
+    **BERT,
+    "max_position_embeddings": 33,
+    "type_vocab_size": 1,
+    "pad_token_id": 1,
+    "layer_norm_eps": 1e-5,
+}
 DISTILBERT = {
     "vocab_size": VOCABULARY,
     "dim": HIDDEN,
@@ -38,6 +45,11 @@ CASES = {
     "bert-other-sizes": (
         "Bert",
         {**BERT, "hidden_size": 26, "num_attention_heads": 2, "num_labels": 3},
+    ),
+    "roberta": ("Roberta", ROBERTA),
+    "roberta-other": (
+        "Roberta",
+        {**ROBERTA, "pad_token_id": 3, "type_vocab_size": 2, "hidden_act": "gelu_new"},
     ),
     "distilbert": ("DistilBert", DISTILBERT),
     "distilbert-sinusoidal": (

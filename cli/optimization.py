@@ -1,0 +1,66 @@
+"""From settings to the optimizer of a training."""
+
+import math
+from typing import Any
+
+
+def set_steps(settings: dict[str, Any], steps_per_epoch: int) -> None:
+    """Settle how long a training is: `epochs`, `total_steps` and `warmup_steps`.
+
+    Args:
+        settings: The settings; they are changed.
+        steps_per_epoch: Steps of an epoch of the data.
+    """
+    if settings.get("steps"):
+        settings["epochs"] = math.ceil(settings["steps"] / steps_per_epoch)
+        settings["total_steps"] = settings["steps"]
+    else:
+        settings["total_steps"] = settings["epochs"] * steps_per_epoch
+    warmup = settings["warmup"]
+    if warmup < 1:
+        warmup = int(warmup * settings["total_steps"])
+    settings["warmup_steps"] = int(warmup)
+
+
+def make_optimizer(settings: dict[str, Any]):
+    """Return AdamW under the schedule that settings ask for.
+
+    Args:
+        settings: The settings, after `set_steps`.
+
+    Returns:
+        The optimizer.
+
+    Raises:
+        InputError: If the warm-up is not shorter than the training.
+    """
+    from kzoo.training import WarmupDecay, adamw
+
+    schedule = WarmupDecay(
+        settings["learning_rate"],
+        total_steps=settings["total_steps"],
+        warmup_steps=settings["warmup_steps"],
+        decay=settings["decay"],
+        end=settings.get("min_learning_rate") or 0.0,
+    )
+    more: dict[str, Any] = {}
+    if settings["ema"]:
+        more = {"use_ema": True, "ema_momentum": settings["ema"]}
+    if (settings.get("accumulate") or 1) > 1:
+        more["gradient_accumulation_steps"] = settings["accumulate"]
+    if settings.get("beta_2"):
+        more["beta_2"] = settings["beta_2"]
+    if settings.get("decay_embeddings") is False:
+        more["not_decayed"] = ("embeddings",)
+    return adamw(
+        schedule,
+        weight_decay=settings["weight_decay"],
+        clip_norm=settings["clip_norm"] or None,
+        **more,
+    )
+
+
+def jit_compile(settings: dict[str, Any]) -> bool | str:
+    """Return what `--jit` asks for, as `keras.Model.compile` takes it."""
+    jit = settings.get("jit")
+    return "auto" if jit is None else jit

@@ -1,0 +1,187 @@
+"""What a causal language model itself says, to compare its artefacts with."""
+
+import functools
+from collections.abc import Sequence
+
+import numpy as np
+from keras import ops
+
+from kzoo.export.generation_loop import Ends, kept_length
+from kzoo.export.plan import Plan, as_bytes, string_array, text_groups
+from kzoo.export.sample_texts import sample_texts
+from kzoo.generation import generate_ids
+
+_ROWS = 16
+# Two logits this near are in either order when each is as wrong as it may be.
+_TIE = 2e-4
+
+
+class CausalLMAnswers:
+    """The plans of a causal model's validation, by generation on the host.
+
+    Args:
+        model: The model, in float32.
+        ends: Where generation starts and ends.
+    """
+
+    def __init__(self, model, ends: Ends):
+        self._model = model
+        self._ends = ends
+
+    def ids_plan(self, samples: list[dict[str, np.ndarray]], texts=None) -> Plan:
+        """Return the plan of ids to new ids.
+
+        Args:
+            samples: Inputs of the tensor form, to go on from.
+            texts: More texts to go on from, or None.
+        """
+        calls = [{**sample, "max_new_tokens": _count(17)} for sample in samples]
+        calls += [self._near_the_end(), _without_tokens(), _without_rows()]
+        calls.append({**samples[0], "max_new_tokens": _count(0)})
+        if texts is not None:
+            more = self.encoded(list(texts), _ROWS)
+            calls += [{**call, "max_new_tokens": _count(17)} for call in more]
+        prompts = [
+            [
+                self._prompt(ids[mask > 0], int(call["max_new_tokens"]))
+                for ids, mask in zip(
+                    call["input_ids"], call["attention_mask"], strict=True
+                )
+            ]
+            for call in calls
+        ]
+        rows = [
+            self._generated(some, int(call["max_new_tokens"]))
+            for some, call in zip(prompts, calls, strict=True)
+        ]
+        expected = [{"output_ids": self._filled(some)} for some in rows]
+        is_tie = functools.partial(self._is_tie, prompts, rows)
+        return Plan(calls, expected, is_tie, self._ends.fill_id)
+
+    def text_plan(self, numbers: dict[str, np.ndarray], texts=None) -> Plan:
+        """Return the plan of texts to completions.
+
+        Args:
+            numbers: The inputs beside the text, of each call.
+            texts: More texts to complete, or None.
+        """
+        tokenizer, count = self._model.tokenizer, int(numbers["max_new_tokens"])
+        own = sample_texts(self._model.max_sequence_length)
+        every = [as_bytes(text) for text in (*own, *(texts or ()))]
+        groups = text_groups(every, len(own))
+        encoded = tokenizer.encode_batch(every).ids
+        prompts = [[self._prompt(encoded[i], count) for i in some] for some in groups]
+        rows = [self._generated(some, count) for some in prompts]
+        calls = [
+            {"text": string_array([every[i] for i in some]), **numbers}
+            for some in groups
+        ]
+        expected = [
+            {
+                "completion": string_array(
+                    [tokenizer.decode(row.tolist()).encode() for row in some]
+                )
+            }
+            for some in rows
+        ]
+        return Plan(calls, expected, functools.partial(self._is_tie, prompts, rows))
+
+    def requests(self, numbers: dict[str, np.ndarray]) -> list[dict[str, np.ndarray]]:
+        """Return texts as a server will see them: one, and a batch."""
+        own = sample_texts(self._model.max_sequence_length)
+        texts = [as_bytes(text) for text in own if isinstance(text, str)]
+        return [{"text": string_array(texts[:size]), **numbers} for size in (1, 8)]
+
+    def encoded(self, texts: list, batch_size: int) -> list[dict[str, np.ndarray]]:
+        """Return texts as ids of the tensor form, those of like length together."""
+        rows = self._model.tokenizer.encode_batch(texts).ids
+        rows = sorted((self._prompt(row, 0) for row in rows), key=len)
+        batches = []
+        for start in range(0, len(rows), batch_size):
+            some = rows[start : start + batch_size]
+            mask = np.arange(len(some[-1])) < np.array([[len(row)] for row in some])
+            ids = np.zeros(mask.shape, "int64")
+            ids[mask] = np.concatenate(some)
+            batches.append({"input_ids": ids, "attention_mask": mask.astype("int64")})
+        return batches
+
+    def _near_the_end(self):
+        """Return a prompt that nearly fills the context beside a short one."""
+        context = self._ends.context
+        rng = np.random.default_rng(13)
+        lengths = np.array([[max(context - 3, 1)], [min(2, context)]])
+        mask = np.arange(lengths.max()) < lengths
+        ids = rng.integers(0, self._model.vocabulary_size, size=mask.shape)
+        return _call(ids, mask, 7)
+
+    def _prompt(self, ids, count):
+        """Return what is read of a prompt: its end, or the start token for nothing."""
+        context = self._ends.context
+        ids = np.asarray(ids, "int32")
+        if len(ids) > context:
+            ids = ids[-kept_length(count, context) :]
+        return ids if len(ids) else np.array([self._ends.start_id], "int32")
+
+    def _generated(self, prompts: Sequence[np.ndarray], count: int) -> list[np.ndarray]:
+        """Return the new ids of each prompt, its end token included."""
+        context, end_id = self._ends.context, self._ends.end_id
+        stop_ids = () if end_id is None else (end_id,)
+        rows = [np.zeros(0, "int64") for _ in prompts]
+        # Those whose context ends first by themselves: on the host it would move on.
+        room = [min(count, context - len(prompt)) for prompt in prompts]
+        batches = [[i] for i, left in enumerate(room) if 0 < left < count]
+        others = [i for i, left in enumerate(room) if 0 < left == count]
+        batches += [others[i : i + _ROWS] for i in range(0, len(others), _ROWS)]
+        for batch in batches:
+            most = room[batch[0]]
+            found = generate_ids(
+                self._model,
+                [prompts[i] for i in batch],
+                max_new_tokens=most,
+                stop_ids=stop_ids,
+            )
+            for i, row in zip(batch, found, strict=True):
+                rows[i] = row if len(row) == most else np.append(row, end_id)
+        return rows
+
+    def _filled(self, rows):
+        width = max((len(row) for row in rows), default=0)
+        filled = np.full((len(rows), width), self._ends.fill_id, "int64")
+        for place, row in zip(filled, rows, strict=True):
+            place[: len(row)] = row
+        return filled
+
+    def _is_tie(self, prompts, rows, call, row) -> bool:
+        """Return whether two tokens were as good at some step of a row."""
+        prompt, new = prompts[call][row], rows[call][row]
+        if not len(new):
+            return False
+        ids = np.concatenate([prompt, new[:-1]]).astype("int32")[None]
+        batch = {"token_ids": ids, "padding_mask": np.ones(ids.shape, bool)}
+        logits = ops.convert_to_numpy(
+            ops.stop_gradient(self._model(batch, training=False)[0, -len(new) :])
+        )
+        best = np.sort(logits, axis=-1)[:, -2:]
+        return bool((best[:, 1] - best[:, 0]).min() < _TIE)
+
+
+def _count(value):
+    return np.array(value, "int32")
+
+
+def _call(ids, mask, count):
+    return {
+        "input_ids": (ids * mask).astype("int64"),
+        "attention_mask": mask.astype("int64"),
+        "max_new_tokens": _count(count),
+    }
+
+
+def _without_tokens():
+    """Return a row that has no tokens beside one that has."""
+    mask = np.arange(5) < np.array([[0], [5]])
+    return _call(np.ones(mask.shape), mask, 3)
+
+
+def _without_rows():
+    return _call(np.ones((0, 3)), np.ones((0, 3)), 3)
