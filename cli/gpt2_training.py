@@ -66,7 +66,6 @@ def start(job: Job, settings: dict[str, Any], console: Console, clock: Clock) ->
     checks = None
     if held_out is not None:
         checks = kzoo.data.packed(held_out, length, shuffle=False, **options)
-    run_folder.clear(job.out)
     if settings.get("remat"):
         rematerialised(model, model.blocks)
     _set_length(settings, job, len(batches.batches))
@@ -77,6 +76,7 @@ def start(job: Job, settings: dict[str, Any], console: Console, clock: Clock) ->
         jit_compile=jit_compile(settings),
     )
     _set_sample(settings, train, tokenizer)
+    run_folder.clear(job.out)  # an older run goes when nothing can be refused any more
     return Start(
         model,
         batches,

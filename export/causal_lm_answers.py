@@ -27,6 +27,7 @@ class CausalLMAnswers:
     def __init__(self, model, ends: Ends):
         self._model = model
         self._ends = ends
+        self._completed: dict = {}
 
     def ids_plan(self, samples: list[dict[str, np.ndarray]], texts=None) -> Plan:
         """Return the plan of ids to new ids.
@@ -69,9 +70,16 @@ class CausalLMAnswers:
         own = sample_texts(self._model.max_sequence_length)
         every = [as_bytes(text) for text in (*own, *(texts or ()))]
         groups = text_groups(every, len(own))
-        encoded = tokenizer.encode_batch(every).ids
-        prompts = [[self._prompt(encoded[i], count) for i in some] for some in groups]
-        rows = [self._generated(some, count) for some in prompts]
+        # Several signatures are asked the same.
+        key = count, tuple(every)
+        if key not in self._completed:
+            encoded = tokenizer.encode_batch(every).ids
+            prompts = [
+                [self._prompt(encoded[i], count) for i in some] for some in groups
+            ]
+            rows = [self._generated(some, count) for some in prompts]
+            self._completed[key] = prompts, rows
+        prompts, rows = self._completed[key]
         calls = [
             {"text": string_array([every[i] for i in some]), **numbers}
             for some in groups

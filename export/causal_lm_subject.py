@@ -216,7 +216,7 @@ class CausalLMSubject(Subject):
             for spec in signature.inputs[1:]
         }
 
-    def with_past(self) -> Subject:
+    def for_transformers(self) -> Subject:
         """Return the subject of the same model that takes and returns its caches."""
         from kzoo.export.causal_lm_past import PastSubject
 

@@ -164,7 +164,7 @@ class ClassifierSubject(Subject):
         texts = [as_bytes(text) for text in texts if isinstance(text, str)]
         return [{"text": string_array(texts[:size])} for size in (1, 8)]
 
-    def with_token_type_ids(self) -> "ClassifierSubject":
+    def for_transformers(self) -> "ClassifierSubject":
         """Return the subject of the same model that takes segment ids."""
         return ClassifierSubject(self.model, token_type_ids=True)
 

@@ -9,6 +9,7 @@ from kzoo.export import onnx_writer
 from kzoo.export.options import Options
 from kzoo.export.signature import ONNXRUNTIME, Signature
 from kzoo.export.subject import Subject
+from kzoo.files import write_json
 
 _WEIGHTS = (".safetensors", ".bin")
 
@@ -25,7 +26,7 @@ def subject_for(subject: Subject) -> Subject:
             f"model of type {type(subject.model).__name__}",
             "Use layout='plain'.",
         )
-    return subject.with_token_type_ids()
+    return subject.for_transformers()
 
 
 def signatures(subject: Subject, options: Options) -> tuple[Signature, ...]:
@@ -40,4 +41,6 @@ def write(subject: Subject, folder: pathlib.Path, options: Options) -> None:
         for path in pathlib.Path(whole).iterdir():
             if path.suffix not in _WEIGHTS:
                 shutil.copyfile(path, folder / path.name)
+    for name, value in subject.transformers_files().items():
+        write_json(folder / name, value)
     onnx_writer.save(onnx_writer.graph(subject, options), folder / onnx_writer.MODEL)

@@ -90,7 +90,7 @@ def _fill_weights(model, weights):
     """Turn the inputs that stand for weights into initializers, named by path."""
     from onnx import numpy_helper
 
-    used = {name for node in _all_nodes(model.graph) for name in node.input}
+    used = {name for node in all_nodes(model.graph) for name in node.input}
     names, taken = {}, set()
     for index, variable in enumerate(weights):
         name = f"{_WEIGHT}{index}"
@@ -100,20 +100,20 @@ def _fill_weights(model, weights):
             names[name] = path
             value = np.ascontiguousarray(keras.ops.convert_to_numpy(variable))
             model.graph.initializer.append(numpy_helper.from_array(value, path))
-    for node in _all_nodes(model.graph):
+    for node in all_nodes(model.graph):
         node.input[:] = [names.get(name, name) for name in node.input]
     inputs = [x for x in model.graph.input if not x.name.startswith(_WEIGHT)]
     del model.graph.input[:]
     model.graph.input.extend(inputs)
 
 
-def _all_nodes(graph):
+def all_nodes(graph):
     """Yield the nodes of a graph and of the graphs inside them."""
     for node in graph.node:
         yield node
         for attribute in node.attribute:
             for inner in (attribute.g, *attribute.graphs):
-                yield from _all_nodes(inner)
+                yield from all_nodes(inner)
 
 
 def _forget_eager_tables():
@@ -132,7 +132,7 @@ def _check_operators(model, complaints, opset):
     import onnx
 
     unknown = set()
-    for node in _all_nodes(model.graph):
+    for node in all_nodes(model.graph):
         if node.domain or not onnx.defs.has(node.op_type, opset):
             unknown.add(node.op_type)
     if unknown:

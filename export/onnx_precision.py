@@ -29,6 +29,10 @@ def float16(model):
 
 def int8(model):
     """Return the graph with int8 weights, a scale per column; inputs as they come."""
+    from kzoo.export.onnx_int8 import has_loop_or_tied_head, quantized
+
+    if has_loop_or_tied_head(model):
+        return quantized(model)
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     with tempfile.TemporaryDirectory() as folder:

@@ -104,6 +104,14 @@ class Subject(abc.ABC):
 
         yield MODEL, reduced(convert(self, self.signature()))
 
+    def for_transformers(self) -> "Subject":
+        """Return the subject of the same model with the inputs transformers gives."""
+        raise NotImplementedError(f"transformers has no {type(self.model).__name__}")
+
+    def transformers_files(self) -> dict[str, dict]:
+        """Return what else lies beside such a graph: file name -> JSON object."""
+        return {}
+
     # Validation
     def plan(self, signature: Signature, texts=None) -> Plan:
         """Return what is run to validate a signature.

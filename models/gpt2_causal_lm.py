@@ -47,6 +47,8 @@ class GPT2CausalLM(Task):
         initializer_range: Standard deviation of kernels and tables at the start.
         scale_attention: Whether the dot products are divided by sqrt(H).
         scale_by_layer: Whether those of block i are divided by i + 1 as well.
+        tie_embeddings: Whether the head is the embedding's table, as in GPT-2; if
+            not, it is a matrix of its own, as in minGPT.
         tokenizer: What makes token ids of texts; needed by `generate`.
 
     Call arguments:
@@ -93,6 +95,7 @@ class GPT2CausalLM(Task):
         initializer_range: float = 0.02,
         scale_attention: bool = True,
         scale_by_layer: bool = False,
+        tie_embeddings: bool = True,
         tokenizer=None,
         **kwargs,
     ):
@@ -115,6 +118,7 @@ class GPT2CausalLM(Task):
             "initializer_range": initializer_range,
             "scale_attention": scale_attention,
             "scale_by_layer": scale_by_layer,
+            "tie_embeddings": tie_embeddings,
         }
         self.vocabulary_size = vocabulary_size
         self.hidden_dim = hidden_dim
@@ -174,6 +178,15 @@ class GPT2CausalLM(Task):
         self.final_norm = LayerNormalization(
             epsilon=layer_norm_epsilon, dtype=dtype, name="final_norm"
         )
+        self.output_projection = None
+        if not tie_embeddings:
+            self.output_projection = keras.layers.Dense(
+                vocabulary_size,
+                use_bias=False,
+                kernel_initializer=initializer(),
+                dtype=dtype,
+                name="output_projection",
+            )
         self.build()
         compile_language_model(self)
         self._first_optimizer = self.optimizer
@@ -188,6 +201,8 @@ class GPT2CausalLM(Task):
         for block in self.blocks:
             block.build(sequence_shape)
         self.final_norm.build(sequence_shape)
+        if self.output_projection is not None:
+            self.output_projection.build(sequence_shape)
         self.built = True
 
     # Graph
@@ -213,8 +228,12 @@ class GPT2CausalLM(Task):
 
     def head(self, hidden_states):
         """Return the logits of normalised outputs, (..., D) -> (..., V) float32."""
+        if self.output_projection is not None:
+            logits = self.output_projection(hidden_states)
+        else:
+            logits = self.token(hidden_states, reverse=True)
         # In float32 whatever the compute type: the loss needs the digits.
-        return ops.cast(self.token(hidden_states, reverse=True), "float32")
+        return ops.cast(logits, "float32")
 
     # Decoding
     def make_cache(self, batch_size, length) -> tuple:

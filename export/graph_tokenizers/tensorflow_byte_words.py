@@ -109,16 +109,17 @@ class TensorFlowByteWords:
         if self.takes_space.any():
             dropped |= self._taken(codes, marks, dropped)
         codes = tf.where(marks > 0, _NO_CODE, codes)
-        return tf.boolean_mask(codes, ~dropped), tf.boolean_mask(marks, ~dropped)
+        stays = tf.logical_not(dropped)
+        return tf.boolean_mask(codes, stays), tf.boolean_mask(marks, stays)
 
     def _taken(self, codes, marks, dropped):
         """Return where whitespace belongs to a special token behind it."""
         import tensorflow as tf
 
         white = tf.reduce_any(codes[:, None] == WHITE_SPACE, axis=1)
-        white &= (marks == 0) & ~dropped
+        white &= (marks == 0) & tf.logical_not(dropped)
         # A run of whitespace, and what stands behind it, have one count before them.
-        count = tf.cumsum(tf.cast(~white, "int32"))
+        count = tf.cumsum(tf.cast(tf.logical_not(white), "int32"))
         takes = np.concatenate([np.zeros(ROW_END + 1, bool), self.takes_space])
         taking = tf.gather(tf.constant(takes), marks)
         runs = tf.boolean_mask(count, taking) - 1
@@ -157,7 +158,9 @@ def _starts(codes, classes):
     other = (classes != before(classes, 1, MARK)) & (
         before(codes, 1, _NO_CODE) != _BLANK
     )
-    starts = tf.where(space, ~after_space | last_space, other | (classes == MARK))
+    starts = tf.where(
+        space, tf.logical_not(after_space) | last_space, other | (classes == MARK)
+    )
     one, two = behind(codes, 1, _NO_CODE), behind(codes, 2, _NO_CODE)
     head = starts & (codes == APOSTROPHE)
     short = head & tf.reduce_any(
@@ -166,5 +169,5 @@ def _starts(codes, classes):
     long = tf.zeros_like(head)
     for first, second in LONG_ENDINGS:
         long |= head & (one == ord(first)) & (two == ord(second))
-    starts &= ~before(short | long, 1, False)
+    starts &= tf.logical_not(before(short | long, 1, False))
     return starts | before(short, 2, False) | before(long, 3, False)

@@ -56,7 +56,7 @@ class TensorFlowMerges:
 
         whole = self.whole.lookup(words)
         known = whole >= 0
-        merged = self._merge(tf.boolean_mask(words, ~known))
+        merged = self._merge(tf.boolean_mask(words, tf.logical_not(known)))
         single = tf.boolean_mask(whole, known)
         rows = tf.concat([tf.RaggedTensor.from_tensor(single[:, None]), merged], axis=0)
         number = tf.cast(known, "int32")
@@ -101,11 +101,11 @@ class TensorFlowMerges:
         left = tf.tensor_scatter_nd_update(
             left, tf.boolean_mask(place, done)[:, None], tf.boolean_mask(token, done)
         )
-        hit = (rank == best) & ~done
+        hit = (rank == best) & (best != _NO_RANK)
         index = tf.range(tf.size(token))
         if self.at_once:
             # Of a run of places that overlap, as in `aaaa`, every other one is joined.
-            first = hit & ~tf.concat([[False], hit[:-1]], axis=0)
+            first = hit & tf.concat([[True], tf.logical_not(hit[:-1])], axis=0)
             run = tf.maximum(tf.cumsum(tf.cast(first, "int32")) - 1, 0)
             begins = tf.concat([tf.boolean_mask(index, first), [0]], axis=0)
             joined = hit & ((index - tf.gather(begins, run)) % 2 == 0)
@@ -114,6 +114,7 @@ class TensorFlowMerges:
             joined = index == tf.gather(tf.math.segment_min(far, word), word)
         new = tf.gather(self.merged, tf.where(joined, rank, 0))
         token = tf.where(joined, new, token)
-        stays = ~done & ~tf.concat([[False], joined[:-1]], axis=0)
+        gone = done | tf.concat([[False], joined[:-1]], axis=0)
+        stays = tf.logical_not(gone)
         token, word, place = (tf.boolean_mask(x, stays) for x in (token, word, place))
         return token, word, place, left

@@ -71,10 +71,9 @@ class MultiHeadAttention(keras.layers.Layer):
         True
 
     Reference:
-        Vaswani et al. 2017, arXiv:1706.03762, section 3.2; Shazeer 2019,
-        arXiv:1911.02150, and Ainslie et al. 2023, arXiv:2305.13245, for shared heads;
-        Beltagy et al. 2020, arXiv:2004.05150, for windows; Henry et al. 2020,
-        arXiv:2010.04245, for normalised queries and keys.
+        Vaswani et al. 2017, arXiv:1706.03762, section 3.2; Ainslie et al. 2023,
+        arXiv:2305.13245, for shared heads; Beltagy et al. 2020, arXiv:2004.05150, for
+        windows; Henry et al. 2020, arXiv:2010.04245, for normalised queries and keys.
     """
 
     def __init__(
@@ -136,9 +135,8 @@ class MultiHeadAttention(keras.layers.Layer):
         width = self.num_heads * self._key_dim
         shared = self.num_key_value_heads * self._key_dim
         if self.fused:
-            self.query_key_value = self._projection(
-                "query_key_value", width + 2 * shared
-            )
+            both = width + 2 * shared
+            self.query_key_value = self._projection("query_key_value", both)
             self.query_key_value.build(query_shape)
         else:
             self.query = self._projection("query", width)
@@ -315,7 +313,9 @@ class MultiHeadAttention(keras.layers.Layer):
         if self.rotary is not None:
             query = self.rotary(query, positions=positions)
             key = self.rotary(key, positions=positions)
-        return query, key, value
+        # A norm or rotary layer that was given may have a policy of its own.
+        dtype = self.compute_dtype
+        return ops.cast(query, dtype), ops.cast(key, dtype), value
 
     def _normed(self, x, of_keys=False):
         norm = self.key_norm if of_keys else self.query_key_norm
@@ -343,14 +343,10 @@ class MultiHeadAttention(keras.layers.Layer):
         return x if groups == 1 else ops.repeat(x, groups, axis=2)
 
     def _split_heads(self, x):
-        batch, length = ops.shape(x)[0], ops.shape(x)[1]
-        return ops.reshape(
-            x, (batch, length, x.shape[-1] // self._key_dim, self._key_dim)
-        )
+        heads = x.shape[-1] // self._key_dim
+        return ops.reshape(x, (*ops.shape(x)[:2], heads, self._key_dim))
 
-    def compute_output_shape(
-        self, query_shape, value_shape=None, key_shape=None, **kwargs
-    ):
+    def compute_output_shape(self, query_shape, *others_shape, **kwargs):
         """Return the shape of the query."""
         return query_shape
 
@@ -401,5 +397,4 @@ class MultiHeadAttention(keras.layers.Layer):
 
 def _join_heads(x):
     """Return (B, T, N, H) as (B, T, N H)."""
-    batch, length = ops.shape(x)[0], ops.shape(x)[1]
-    return ops.reshape(x, (batch, length, x.shape[2] * x.shape[3]))
+    return ops.reshape(x, (*ops.shape(x)[:2], x.shape[2] * x.shape[3]))

@@ -59,7 +59,10 @@ class ALiBi(keras.layers.Layer):
     def call(self, query_positions, key_positions):
         """Return the bias, (B, N, T, S)."""
         distance = ops.abs(_distances(query_positions, key_positions))
-        return -ops.convert_to_tensor(self._slopes) * ops.cast(distance, "float32")[:, None]
+        return (
+            -ops.convert_to_tensor(self._slopes)
+            * ops.cast(distance, "float32")[:, None]
+        )
 
     def compute_output_shape(self, query_positions_shape, key_positions_shape):
         """Return (B, N, T, S)."""

@@ -220,8 +220,8 @@ class ResidualSublayer(keras.layers.Layer):
         if self.path_dropout is not None:
             x = self.path_dropout(x, training=training)
         if self.skip_scale != 1:
-            skip = skip * keras.ops.cast(self.skip_scale, skip.dtype)
-        y = skip + x
+            skip = keras.ops.multiply(skip, self.skip_scale)
+        y = keras.ops.add(skip, x)
         return (self.norm(y) if self.norm_placement == "post" else y), cache
 
     def sublayer_input(self, inputs):

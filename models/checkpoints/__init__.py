@@ -52,7 +52,7 @@ def load_weights(model, family: types.ModuleType, folder, *, fresh=()) -> None:
     from kzoo.models.preset_folder import variables_of
 
     config = model.arguments
-    tensors = getattr(family, "adapted", _renamed)(open_tensors(folder), folder)
+    tensors = getattr(family, "adapted", _renamed)(open_tensors(folder), folder, config)
     entries, ignorable = family.entries(config), family.IGNORABLE
     if fresh:
         head = [entry for entry in entries if entry.name in getattr(family, "HEAD", ())]
@@ -125,13 +125,14 @@ def _labels(model) -> dict:
 def _special_tokens(tokenizer) -> dict:
     """Return the ids that transformers wants in the config."""
     ids = {"pad_token_id": 0 if tokenizer is None else tokenizer.pad_id}
-    end_id = getattr(tokenizer, "end_id", None)
-    if end_id is not None:
-        ids.update(bos_token_id=tokenizer.start_id, eos_token_id=end_id)
+    for key, name in (("bos_token_id", "start_id"), ("eos_token_id", "end_id")):
+        index = getattr(tokenizer, name, None)
+        if index is not None:
+            ids[key] = index
     return ids
 
 
-def _renamed(tensors, where):
+def _renamed(tensors, where, config):
     """Return tensors under today's names: old files say gamma and beta."""
     if not any(name.endswith((".gamma", ".beta")) for name in tensors):
         return tensors

@@ -18,7 +18,6 @@ _PREFIX, _HEAD, _TABLE = "transformer.", "lm_head.weight", "transformer.wte.weig
 def read_config(config: dict, where) -> dict:
     """Return the constructor's arguments of a GPT-2 config."""
     reader = ConfigReader(config, where)
-    reader.fix("tie_word_embeddings", True)
     reader.fix("add_cross_attention", False)
     reader.fix("is_decoder", False, True)
     # Its results are the same: kzoo's scores are float32 either way.
@@ -45,6 +44,7 @@ def read_config(config: dict, where) -> dict:
         "initializer_range": reader.take("initializer_range", 0.02),
         "scale_attention": reader.take("scale_attn_weights", True),
         "scale_by_layer": reader.take("scale_attn_by_inverse_layer_idx", False),
+        "tie_embeddings": reader.take("tie_word_embeddings", True),
     }
     reader.finish()
     return arguments
@@ -68,7 +68,7 @@ def write_config(config: dict) -> dict:
         "scale_attn_weights": config["scale_attention"],
         "scale_attn_by_inverse_layer_idx": config["scale_by_layer"],
         "reorder_and_upcast_attn": False,
-        "tie_word_embeddings": True,
+        "tie_word_embeddings": config["tie_embeddings"],
     }
 
 
@@ -77,24 +77,23 @@ def fits(config: dict) -> bool:
     return True
 
 
-def adapted(tensors: dict, where) -> dict:
-    """Return tensors under full names, without the head that is the table again.
+def adapted(tensors: dict, where, config: dict) -> dict:
+    """Return tensors under full names, without a head that is the table again.
 
     Raises:
-        InputError: If the head is another matrix than the table.
+        InputError: If a tied head is another matrix than the table.
     """
     if not any(name.startswith(_PREFIX) for name in tensors):
         names = {n: n if n == _HEAD else _PREFIX + n for n in tensors}
         tensors = {names[name]: tensor for name, tensor in tensors.items()}
-    head = tensors.get(_HEAD)
-    table = tensors.get(_TABLE)
-    if head is None or table is None:
+    if not config["tie_embeddings"] or not {_HEAD, _TABLE} <= set(tensors):
         return tensors
+    head, table = tensors[_HEAD], tensors[_TABLE]
     if head.shape != table.shape or not np.array_equal(head, table):
         raise InputError(
-            "GPT-2's head is its embedding's table.",
+            "A tied head is its embedding's table.",
             f"{where} with {_HEAD} that differs from {_TABLE}",
-            "An untied head has no place here; tie the weights and save again.",
+            "Set tie_word_embeddings to false in its config.json if both are meant.",
         )
     return {name: tensor for name, tensor in tensors.items() if name != _HEAD}
 
@@ -120,6 +119,8 @@ def entries(config: dict) -> list[Entry]:
         table += _conv1d(
             f"{network}/feed_forward_network/outer", f"{theirs}.mlp.c_proj"
         )
+    if not config["tie_embeddings"]:
+        table.append(Entry("output_projection/kernel", (_HEAD,), transposed=True))
     return table + norm("final_norm", "transformer.ln_f")
 
 

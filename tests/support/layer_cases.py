@@ -62,6 +62,8 @@ class Case:
         """Return the parts that were passed to the constructor, ready-made."""
         names = {name for name, value in self.config.items() if callable(value)}
         parts = GIVEN & names
+        if "query_key_norm" in parts:
+            parts = parts | {"key_norm"}  # a copy of it
         given = [getattr(layer, name) for name in parts]
         return given + (layer.sublayers if "sublayers" in names else [])
 
@@ -157,8 +159,8 @@ CASES = {
             "num_heads": N,
             "intermediate_dim": F,
             "cross_attention": True,
-            "norm_placement": "post",
-            "activation": "relu",
+            "norm_placement": "sandwich",
+            "activation": "gelu_tanh",
             "dropout": 0.2,
             "attention_dropout": 0.3,
             "output_initializer": "he_normal",

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from support.commands import BACKEND, JIT, command, one_line
 
+from kzoo.cli.app import run as run_command
 from kzoo.models import GPT2CausalLM
 from kzoo.tokenizers import ByteBPETokenizer, CharacterTokenizer
 from kzoo.training import read_history
@@ -18,9 +19,9 @@ SMALL = (
 TEXT = "".join(f"To be, or not to be: number {i}.\n" for i in range(80))
 
 
-@pytest.fixture
-def text(tmp_path):
-    path = tmp_path / "input.txt"
+@pytest.fixture(scope="module")
+def text(tmp_path_factory):
+    path = tmp_path_factory.mktemp("text") / "input.txt"
     path.write_text(TEXT)
     return path
 
@@ -62,11 +63,12 @@ def test_a_run_from_text_to_folder(text, tmp_path, capfd):
     assert isinstance(text_out, str | list)
 
 
-@pytest.fixture
-def run(text, tmp_path, capfd):
-    done = command(capfd, *arguments(tmp_path / "run", text, "--validation-share", 0.2))
-    assert done.status == 0, done.err
-    return tmp_path / "run"
+@pytest.fixture(scope="module")
+def run(text, tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "run"
+    given = arguments(out, text, "--validation-share", 0.2)
+    assert run_command([str(argument) for argument in given]) == 0
+    return out
 
 
 def test_evaluation_measures_both_windows_on_the_runs_own_cut(run, text, capfd):

@@ -178,3 +178,17 @@ def test_specs_that_name_nothing(tmp_path):
     (tmp_path / "test.txt").write_text("text")
     with pytest.raises(InputError, match="which has test"):
         read_corpus(tmp_path / "test.txt", "train")
+
+
+def test_texts_of_tfds_are_documents(tmp_path):
+    pytest.importorskip("tensorflow_datasets")
+    from kzoo.data import prepare
+
+    rows = [f"text number {i},{'ab'[i % 2]}" for i in range(40)]
+    (tmp_path / "all.csv").write_text("\n".join(["text,label", *rows]))
+    folder = prepare(tmp_path / "all.csv", tmp_path / "tfds", test_share=0.0)
+    corpus = read_corpus(f"tfds:{folder}", "train", test_share=0.0)
+    assert set(corpus_splits(f"tfds:{folder}")) == {"train", "validation", "test"}
+    assert all(text.startswith("text number") for text in corpus.documents)
+    with pytest.raises(InputError, match="text_column='label'.*text: Text"):
+        read_corpus(f"tfds:{folder}", "train", text_column="label")

@@ -12,7 +12,7 @@ import pytest
 
 import kzoo.export
 from kzoo.export.run_artefact import extensions_library
-from kzoo.generation import Filtered, TopK, TopP
+from kzoo.generation import Filtered, TopK, TopP, generate_ids
 from kzoo.models import GPT2CausalLM
 from kzoo.tokenizers import ByteBPETokenizer
 
@@ -28,6 +28,7 @@ def model():
     keras.utils.set_random_seed(5)
     model = GPT2CausalLM.from_preset(
         "gpt2-tiny",
+        num_layers=1,
         vocabulary_size=tokenizer.vocabulary_size + 2,
         hidden_dim=12,
         num_heads=3,
@@ -35,11 +36,18 @@ def model():
         max_sequence_length=53,
         tokenizer=tokenizer,
     )
-    # So that the end token comes now and then.
+    # The end token takes the place of one that comes in some rows.
+    rows = rows_of(model, stop_ids=())
+    some = next(i for i in rows[0][5:] if any(i not in row for row in rows))
     table = keras.ops.convert_to_numpy(model.token.embeddings).copy()
-    table[tokenizer.end_id] *= 2.5
+    table[[some, tokenizer.end_id]] = table[[tokenizer.end_id, some]]
     model.token.embeddings.assign(table)
     return model
+
+
+def rows_of(model, stop_ids):
+    prompts = [model.tokenizer.encode(text) for text in PROMPTS]
+    return generate_ids(model, prompts, max_new_tokens=23, stop_ids=stop_ids)
 
 
 @pytest.fixture(scope="module")
@@ -75,12 +83,7 @@ def test_reports(onnx_folder, saved_model_folder):
 
 
 def test_some_rows_end_early_and_some_do_not(model):
-    kept = [model.tokenizer.encode(text) for text in PROMPTS]
-    from kzoo.generation import generate_ids
-
-    stop = (model.tokenizer.end_id,)
-    rows = generate_ids(model, kept, max_new_tokens=23, stop_ids=stop)
-    lengths = [len(row) for row in rows]
+    lengths = [len(row) for row in rows_of(model, (model.tokenizer.end_id,))]
     assert min(lengths) < 23
     assert max(lengths) == 23
 
@@ -120,7 +123,7 @@ def test_the_saved_model_serves_where_only_tensorflow_is(saved_model_folder, mod
     )
     completions, packages = json.loads(done.stdout.splitlines()[-1])
     assert completions == model.generate(PROMPTS, max_new_tokens=23)
-    assert packages == []
+    assert set(packages) <= {"keras"}  # TensorFlow's own
 
 
 def sampled(loaded, texts, count, temperature, top_k, top_p, seed):
@@ -165,7 +168,7 @@ def test_what_is_drawn_has_the_distribution_of_the_host(temperature, top_k, top_
     host = Filtered(samplers, temperature=temperature)
     wanted = host.probabilities(logits[None])[0]
     choose = drawing(
-        tf.constant(temperature), tf.constant(top_k), tf.constant(top_p), tf.constant(3)
+        *map(tf.constant, (temperature, top_k, top_p)), tf.constant(3, "int64")
     )
     ids = choose(tf.tile(logits[None], [rows, 1]), tf.constant(2)).numpy()
     counts = np.bincount(ids, minlength=31)

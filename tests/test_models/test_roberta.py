@@ -79,8 +79,8 @@ def test_texts_to_transformers_scores(tokenizer, tmp_path):
     assert {key: config[key] for key in wanted} == wanted
     options = {"padding": True, "truncation": True, "return_tensors": "pt"}
     for texts in (TEXTS, PAIRS):
-        columns = [list(column) for column in zip(*texts, strict=True)]
-        given = columns if isinstance(texts[0], tuple) else [texts]
+        paired = isinstance(texts[0], tuple)
+        given = [list(x) for x in zip(*texts, strict=True)] if paired else [texts]
         with torch.no_grad():
             logits = huggingface(**opened(*given, **options)).logits
         expected = torch.softmax(logits, -1).numpy()
