@@ -15,6 +15,7 @@ from kzoo.cli.classify import classify
 from kzoo.cli.convert import convert
 from kzoo.cli.evaluate import evaluate
 from kzoo.cli.export import export, validate
+from kzoo.cli.generate import generate
 from kzoo.cli.presets import presets
 from kzoo.cli.quickstart import quickstart
 from kzoo.cli.train import train
@@ -33,6 +34,7 @@ for _command in (
     train,
     evaluate,
     classify,
+    generate,
     export,
     validate,
     convert,

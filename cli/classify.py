@@ -2,22 +2,19 @@
 
 import json as json_format
 import pathlib
-import queue
 import sys
-import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
 
+from kzoo.cli.arriving import cell, chunks, count_lines
 from kzoo.cli.backend import choose_backend
 from kzoo.cli.bars import bar
 from kzoo.cli.common import Backend, BatchSize, Run, open_classifier
-from kzoo.cli.evaluate import as_json_text, printable
+from kzoo.cli.evaluate import as_json_text
 from kzoo.errors import InputError
 
-# The backslash first: the others bring one.
-_ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 _READ_AHEAD = 8  # batches that are sorted by length together
 
 
@@ -113,14 +110,14 @@ def classify(
         parts = iter([(text, pair) if pair is not None else text for text in texts])
     elif source is not None:
         parts = iter_texts(source, **reading)
-        total = _count_lines(source)
+        total = count_lines(source)
     else:
         parts = iter_texts(sys.stdin.buffer, **reading)
     model = open_classifier(run)
     quiet = json or source is None or sys.stdout.isatty()
     with bar("classifying", quiet=quiet) as progress:
         done = 0
-        for chunk in _chunks(parts, batch_size * _READ_AHEAD):
+        for chunk in chunks(parts, batch_size * _READ_AHEAD):
             answers = _answers(model, chunk, batch_size)
             for text, answer in zip(chunk, answers, strict=True):
                 print(_json_line(text, answer) if json else _line(text, answer))
@@ -138,63 +135,12 @@ def _answers(model, texts: list, batch_size: int):
     return model.classify([*texts, *[""] * fill], batch_size=batch_size)[: len(texts)]
 
 
-def _chunks(parts: Iterator, size: int) -> Iterator[list]:
-    """Yield what has arrived, up to `size` at once, without waiting for more."""
-    arrived: queue.Queue = queue.Queue(maxsize=2 * size)
-    end = object()
-
-    def read() -> None:
-        try:
-            for part in parts:
-                arrived.put(part)
-            arrived.put(end)
-        except BaseException as error:  # raised again where it can be told
-            arrived.put(error)
-
-    threading.Thread(target=read, daemon=True).start()
-    last = None
-    while last is None:
-        chunk = [arrived.get()]
-        while len(chunk) < size and not _is_last(chunk[-1], end):
-            try:
-                chunk.append(arrived.get_nowait())
-            except queue.Empty:
-                break
-        if _is_last(chunk[-1], end):
-            last = chunk.pop()
-        if chunk:
-            yield chunk
-    if isinstance(last, BaseException):
-        raise last
-
-
-def _is_last(item, end) -> bool:
-    return item is end or isinstance(item, BaseException)
-
-
 def _line(text, answer) -> str:
     parts: Iterable = text if isinstance(text, tuple) else (text,)
-    cells = (answer.label, f"{answer.score:.4f}", *map(_cell, parts))
+    cells = (answer.label, f"{answer.score:.4f}", *map(cell, parts))
     return "\t".join(cells)
-
-
-def _cell(text: str | bytes) -> str:
-    cell = printable(text)
-    for character, name in _ESCAPES.items():
-        cell = cell.replace(character, name)
-    return cell
 
 
 def _json_line(text, answer) -> str:
     value = {"label": answer.label, "score": answer.score, "scores": answer.scores}
     return json_format.dumps({**value, "text": as_json_text(text)}, ensure_ascii=False)
-
-
-def _count_lines(path: pathlib.Path) -> int | None:
-    """Return about how many texts a file holds, for the time left."""
-    if path.suffix == ".gz" or not path.is_file():
-        return None
-    with open(path, "rb") as file:
-        return sum(
-            block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b"")
-        )

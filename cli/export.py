@@ -6,12 +6,20 @@ from typing import Annotated
 import typer
 
 from kzoo.cli.backend import choose_backend, quiet_stderr
-from kzoo.cli.common import Backend, Json, Run, open_classifier
+from kzoo.cli.common import (
+    Backend,
+    Json,
+    Run,
+    open_classifier,
+    open_language_model,
+)
 from kzoo.cli.console import Console
 from kzoo.cli.exit_status import Failure
+from kzoo.cli.families import family_of
 from kzoo.errors import InputError, unknown_name
 
 FORMATS = ("saved-model", "onnx")
+_OPENERS = {"classifier": open_classifier, "gpt2": open_language_model}
 
 
 def export(
@@ -150,4 +158,4 @@ def validate(
 def _opened(run: str, backend: str | None):
     # Weights do not depend on the backend, and TensorFlow writes the files.
     choose_backend(backend or "tensorflow")
-    return open_classifier(run)
+    return _OPENERS[family_of(run)](run)

@@ -152,9 +152,9 @@ class CausalLMSubject(Subject):
 
         yield MODEL, reduced(convert(self, self.signature()))
         generating = reduced(causal_lm_onnx.generating(self))
-        yield GENERATE, generating
         if self.forms is not None:
             yield TEXT, causal_lm_onnx.completing(self, generating)
+        yield GENERATE, generating
 
     # Validation
     def samples(self) -> list[dict[str, np.ndarray]]:

@@ -43,9 +43,9 @@ def quantized(model):
         kinds = {_kind(node, place) for node, place in uses.get(tensor.name, ())}
         is_matrix = len(tensor.dims) == 2 and tensor.data_type == onnx.TensorProto.FLOAT
         if is_matrix and kinds and kinds <= {"lookup", "head"}:
-            quantizer.add(tensor.name, numpy_helper.to_array(tensor), axis=1)
+            quantizer.add(tensor.name, numpy_helper.to_array(tensor), 1, kinds)
         elif is_matrix and kinds == {"product"}:
-            quantizer.add(tensor.name, numpy_helper.to_array(tensor), axis=0)
+            quantizer.add(tensor.name, numpy_helper.to_array(tensor), 0, kinds)
         else:
             kept.append(tensor)
     result = onnx.ModelProto()
@@ -97,24 +97,26 @@ class _Quantizer:
         self.tensors, self.first = [], []
         self._known: dict = {}
 
-    def add(self, name, values, axis):
-        """Keep a matrix as int8 with scales along the other axis than the given."""
+    def add(self, name, values, axis, kinds):
+        """Keep a matrix as int8, each scale that of all values along an axis."""
         from onnx import helper, numpy_helper
 
         scale = np.abs(values).max(axis=axis, keepdims=True) / _LARGEST
         scale = np.where(scale == 0, 1, scale).astype("float32")
         whole = np.clip(np.rint(values / scale), -_LARGEST, _LARGEST).astype("int8")
         self.tensors.append(numpy_helper.from_array(whole, f"{name}/int8"))
-        self.tensors.append(numpy_helper.from_array(scale, f"{name}/scale"))
-        columns = f"{name}/columns"
-        self.tensors.append(numpy_helper.from_array(scale.reshape(-1), columns))
-        if axis == 1:
+        self._known[name] = axis
+        if "lookup" in kinds:
+            self.tensors.append(numpy_helper.from_array(scale, f"{name}/scale"))
+        if kinds != {"lookup"}:
+            columns = numpy_helper.from_array(scale.reshape(-1), f"{name}/columns")
+            self.tensors.append(columns)
+        if "head" in kinds:
             # Outside of every Loop, where it is done once when the file is opened.
             turned = helper.make_node(
                 "Transpose", [f"{name}/int8"], [f"{name}/turned"], perm=[1, 0]
             )
             self.first.append(turned)
-        self._known[name] = axis
 
     def rewritten(self, nodes):
         """Return nodes in which those that read such a matrix are others."""

@@ -7,6 +7,9 @@ from kzoo.export.options import Options
 from kzoo.export.signature import Signature
 from kzoo.export.subject import MODEL, Subject
 
+# Protobuf ends at 2 GB; the graph itself needs some of it.
+MOST_BYTES = 2**31 - 2**25
+
 
 def signatures(subject: Subject, options: Options) -> tuple[Signature, ...]:
     """Return the signature of each file."""
@@ -27,6 +30,21 @@ def graph(subject: Subject, options: Options):
 
 
 def save(model, path: pathlib.Path) -> None:
-    """Write one graph."""
+    """Write one graph; its weights beside it where they are too much for one file.
+
+    The graph is not to be used afterwards: its weights may be gone from memory.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(model.SerializeToString())
+    size = sum(len(tensor.raw_data) for tensor in model.graph.initializer)
+    if size <= MOST_BYTES:
+        path.write_bytes(model.SerializeToString())
+        return
+    import onnx
+
+    onnx.save_model(
+        model,
+        path,
+        save_as_external_data=True,
+        all_tensors_to_one_file=True,
+        location=f"{path.name}_data",
+    )

@@ -220,7 +220,7 @@ class _Stack:
         """Return gradient norm and activation scale of each block."""
         blocks = [self.model.get_layer(f"block_{i}") for i in range(self.depth)]
         x, y = next(batches(self.setting.kind, self.seed + 1))
-        probe = keras.Model(self.model.inputs, [block.output for block in blocks])
+        probe = keras.Model(self.model.input, [block.output for block in blocks])
         outputs = probe.predict_on_batch(x)
         recorder = GradientRecorder()
         self.model.compile(recorder, _loss(), jit_compile=False)

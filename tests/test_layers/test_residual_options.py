@@ -33,7 +33,7 @@ class Counting(keras.layers.Layer):
         return input_shape
 
     def call_with_cache(self, inputs, cache, extra=0):
-        return self(inputs) + extra, cache + inputs.shape[1]
+        return keras.ops.add(self(inputs), extra), cache + inputs.shape[1]
 
 
 def made(units=D, **kwargs):
