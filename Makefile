@@ -46,7 +46,7 @@ format: $(INSTALLED)
 	$(BIN)/ruff format .
 
 bench: $(INSTALLED)
-	$(BIN)/python -m pip install --quiet -c constraints.txt '.[bench]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt --editable '.[bench]'
 	$(BIN)/python benchmarks/classifier.py
 
 clean:

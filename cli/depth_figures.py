@@ -3,12 +3,13 @@
 import math
 import os
 import pathlib
+from typing import Any
 
 from kzoo.cli.figures import _GREY, _new, _save, _tidy
 from kzoo.training.depth_stacks import RECIPES
 
 # A colour and a dash for each recipe, the same in every figure.
-_STYLES = {
+_STYLES: dict[str, tuple[str, Any]] = {
     "plain": ("#9ca3af", "-"),
     "plain-norm": ("#9ca3af", "--"),
     "none": ("#111827", "-"),
@@ -65,8 +66,14 @@ def _panels(rows, title):
 def _line(panel, name, points, **kwargs):
     color, dash = _STYLES[name]
     points = sorted(p for p in points if math.isfinite(p[1]))
-    given = {"color": color, "linestyle": dash, "linewidth": 1.6, **kwargs}
-    panel.plot(*zip(*points, strict=True), **given) if points else None
+    given: dict[str, Any] = {
+        "color": color,
+        "linestyle": dash,
+        "linewidth": 1.6,
+        **kwargs,
+    }
+    if points:
+        panel.plot(*zip(*points, strict=True), **given)
 
 
 def _legend(figure, rows, extra=()):

@@ -105,8 +105,10 @@ class OnnxRunner:
             texts = [text.decode("utf-8") for text in value.tolist()]
             return np.array(texts, dtype=object)
         except UnicodeDecodeError:
-            # The only way for such bytes through the Python binding.
-            return np.array(value.tolist())
+            # The only way for such bytes through the Python binding, which reads each
+            # up to a zero: the longest one needs one behind it.
+            longest = max(map(len, value))
+            return np.array(value.tolist(), dtype=f"S{longest + 1}")
 
 
 def extensions_library():

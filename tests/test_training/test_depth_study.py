@@ -74,7 +74,7 @@ def test_a_plain_stack_loses_its_gradient_with_depth_and_pre_does_not():
         stack = depth_study._Stack(TINY, name, 13, seed=0)
         rows = stack.by_layer()
         ratios[name] = rows[0]["gradient"] / rows[-1]["gradient"]
-    assert ratios.pop("plain") < 0.02
+    assert ratios.pop("plain") < 0.05
     assert all(0.05 < ratio < 20 for ratio in ratios.values()), ratios
 
 
