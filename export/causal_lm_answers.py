@@ -133,7 +133,7 @@ class CausalLMAnswers:
     def _generated(self, prompts: Sequence[np.ndarray], count: int) -> list[np.ndarray]:
         """Return the new ids of each prompt, its end token included."""
         context, end_id = self._ends.context, self._ends.end_id
-        stop_ids = () if end_id is None else (end_id,)
+        end = np.array([] if end_id is None else [end_id], "int64")
         rows = [np.zeros(0, "int64") for _ in prompts]
         # Those whose context ends first by themselves: on the host it would move on.
         room = [min(count, context - len(prompt)) for prompt in prompts]
@@ -146,10 +146,10 @@ class CausalLMAnswers:
                 self._model,
                 [prompts[i] for i in batch],
                 max_new_tokens=most,
-                stop_ids=stop_ids,
+                stop_ids=tuple(end.tolist()),
             )
             for i, row in zip(batch, found, strict=True):
-                rows[i] = row if len(row) == most else np.append(row, end_id)
+                rows[i] = row if len(row) == most else np.append(row, end)
         return rows
 
     def _filled(self, rows):
@@ -166,8 +166,10 @@ class CausalLMAnswers:
             return False
         ids = np.concatenate([prompt, new[:-1]]).astype("int32")[None]
         batch = {"token_ids": ids, "padding_mask": np.ones(ids.shape, bool)}
-        logits = ops.convert_to_numpy(
-            ops.stop_gradient(self._model(batch, training=False)[0, -len(new) :])
+        logits = np.asarray(
+            ops.convert_to_numpy(
+                ops.stop_gradient(self._model(batch, training=False)[0, -len(new) :])
+            )
         )
         best = np.sort(logits, axis=-1)[:, -2:]
         return bool((best[:, 1] - best[:, 0]).min() < _TIE)

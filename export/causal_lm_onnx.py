@@ -23,9 +23,7 @@ def generating(subject):
         import tensorflow as tf
 
         ends, count = subject.ends, inputs["max_new_tokens"]
-        prompts = prompts_of(
-            inputs["input_ids"], inputs["attention_mask"], count, ends
-        )
+        prompts = prompts_of(inputs["input_ids"], inputs["attention_mask"], count, ends)
         ids = generate(
             subject.model, prompts, count, ends, greedy, cache_axes=_CACHE_AXES
         )

@@ -107,7 +107,8 @@ class PastSubject(Subject):
         num_heads, key_dim = self._heads
         shape = (len(ids), num_heads, 0, key_dim)
         caches = {
-            spec.name: np.zeros(shape, "float32") for spec in self.signature().inputs[3:]
+            spec.name: np.zeros(shape, "float32")
+            for spec in self.signature().inputs[3:]
         }
         if past:
             first = self._step(ids[:, :past], mask[:, :past], 0)

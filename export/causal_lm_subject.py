@@ -135,7 +135,7 @@ class CausalLMSubject(Subject):
         return (sampling if signature.name == "sample" else completing)(self)
 
     def onnx_signatures(self) -> tuple[Signature, ...]:
-        """Return those of model.onnx, generate.onnx and, with a tokenizer, text.onnx."""
+        """Return model.onnx's, generate.onnx's and, with a tokenizer, text.onnx's."""
         placed = [
             self.signature().at(MODEL, ONNXRUNTIME),
             self.generate_signature().at(GENERATE, ONNXRUNTIME),

@@ -84,7 +84,8 @@ def compare(
     if worst.decided_identical < criteria.agreement * worst.decided:
         reasons.append(
             f"{signature.name}: {worst.decided - worst.decided_identical} of "
-            f"{worst.decided} decided rows have another label, other ids or another text."
+            f"{worst.decided} decided rows have another label, other ids or another "
+            "text."
         )
     specs = (*signature.inputs, *signature.outputs)
     return SignatureReport(

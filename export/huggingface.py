@@ -8,7 +8,7 @@ from kzoo.errors import InputError
 from kzoo.export import onnx_writer
 from kzoo.export.options import Options
 from kzoo.export.signature import ONNXRUNTIME, Signature
-from kzoo.export.subject import Subject
+from kzoo.export.subject import MODEL, Subject
 from kzoo.files import write_json
 
 _WEIGHTS = (".safetensors", ".bin")
@@ -31,7 +31,7 @@ def subject_for(subject: Subject) -> Subject:
 
 def signatures(subject: Subject, options: Options) -> tuple[Signature, ...]:
     """Return the tensor form's signature; texts are tokenised outside."""
-    return (subject.signature().at(onnx_writer.MODEL, ONNXRUNTIME),)
+    return (subject.signature().at(MODEL, ONNXRUNTIME),)
 
 
 def write(subject: Subject, folder: pathlib.Path, options: Options) -> None:
@@ -43,4 +43,4 @@ def write(subject: Subject, folder: pathlib.Path, options: Options) -> None:
                 shutil.copyfile(path, folder / path.name)
     for name, value in subject.transformers_files().items():
         write_json(folder / name, value)
-    onnx_writer.save(onnx_writer.graph(subject, options), folder / onnx_writer.MODEL)
+    onnx_writer.save(onnx_writer.graph(subject, options), folder / MODEL)

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from kzoo.export.errors import ExportError
+from kzoo.export.onnx_cache_layout import keep_heads_first
 from kzoo.export.onnx_kernels import handlers, onnx_kernels
 from kzoo.export.onnx_loops import read_constants_outside
 from kzoo.export.signature import Signature
@@ -63,6 +64,7 @@ def convert(
                 f"{type(error).__name__}: {error}"
             ) from error
     read_constants_outside(model.graph)
+    keep_heads_first(model.graph)
     _check_operators(model, complaints, opset)
     _name_axes(model, signature)
     model.producer_name, model.producer_version = "kzoo", ""

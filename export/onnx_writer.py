@@ -5,7 +5,7 @@ import pathlib
 from kzoo.export import onnx_graph, onnx_precision
 from kzoo.export.options import Options
 from kzoo.export.signature import Signature
-from kzoo.export.subject import MODEL, Subject
+from kzoo.export.subject import Subject
 
 # Protobuf ends at 2 GB; the graph itself needs some of it.
 MOST_BYTES = 2**31 - 2**25

@@ -6,7 +6,7 @@ from kzoo.errors import InputError
 from kzoo.export import onnx_writer
 from kzoo.export.options import Options
 from kzoo.export.signature import BATCH, ONNXRUNTIME, Signature
-from kzoo.export.subject import Subject
+from kzoo.export.subject import MODEL, Subject
 
 CONFIG = "config.pbtxt"
 _MOST_ROWS = 64
@@ -23,7 +23,7 @@ _TYPES = {
 
 def signatures(subject: Subject, options: Options) -> tuple[Signature, ...]:
     """Return the tensor form's signature: Triton has no onnxruntime-extensions."""
-    path = f"{options.name}/{options.version}/{onnx_writer.MODEL}"
+    path = f"{options.name}/{options.version}/{MODEL}"
     return (subject.signature().at(path, ONNXRUNTIME),)
 
 

@@ -10,24 +10,30 @@ from collections.abc import Callable
 
 import keras
 
+from kzoo.layers import kernels
 
-def compiled(function: Callable, model: keras.Model) -> Callable:
+
+def compiled(
+    function: Callable, model: keras.Model, *, spent: tuple[int, ...] = ()
+) -> Callable:
     """Return a function in the form that runs fastest.
 
     Args:
         function: Of tensors and nested tuples of them, without side effects.
         model: Whose weights it reads.
+        spent: Places of arguments that nobody needs after a call: their memory may
+            hold its results.
 
     Returns:
         A function of the same arguments.
     """
-    return _COMPILERS[keras.backend.backend()](function, model)
+    return _COMPILERS[keras.backend.backend()](function, model, spent)
 
 
-def _jax(function, model):
+def _jax(function, model, spent):
     import jax
 
-    @jax.jit
+    @functools.partial(jax.jit, donate_argnums=tuple(place + 1 for place in spent))
     def run(weights, *args):
         with keras.StatelessScope(zip(model.variables, weights, strict=True)):
             return function(*args)
@@ -39,7 +45,7 @@ def _jax(function, model):
     return call
 
 
-def _tensorflow(function, model):
+def _tensorflow(function, model, spent):
     import tensorflow as tf
 
     # One graph for every shape: a second one seen is the last that is traced.
@@ -53,7 +59,7 @@ def _tensorflow(function, model):
     return call
 
 
-def _torch(function, model):
+def _torch(function, model, spent):
     """Record the tensor operations of a call and replay them, for each shape.
 
     Between two operations of a small step Keras takes longer than torch for both.
@@ -62,26 +68,52 @@ def _torch(function, model):
     from torch.fx.experimental.proxy_tensor import make_fx
 
     recorded = {}
+    kept = {"cache_update": _write_in_place} if spent else {}
 
     @functools.wraps(function)
     def call(*args):
-        with torch.inference_mode(False), torch.no_grad():
-            args = keras.tree.map_structure(keras.ops.convert_to_tensor, args)
-            flat = keras.tree.flatten(args)
+        with torch.no_grad():
+            flat = [keras.ops.convert_to_tensor(x) for x in _leaves(args)]
             key = tuple((x.shape, x.dtype, x.device) for x in flat)
             if key not in recorded:
                 results = []
 
                 def run(*flat):
-                    whole = function(*keras.tree.pack_sequence_as(args, flat))
+                    with kernels.replaced(**kept):
+                        whole = function(*_packed(args, iter(flat)))
                     results.append(whole)
-                    return keras.tree.flatten(whole)
+                    return _leaves(whole)
 
-                recorded[key] = make_fx(run)(*flat), results.pop()
+                # On copies: what is recorded is also done.
+                graph = make_fx(run)(*(x.clone() for x in flat))
+                graph.graph.eliminate_dead_code()
+                graph.recompile()
+                recorded[key] = graph, results.pop()
             graph, structure = recorded[key]
-            return keras.tree.pack_sequence_as(structure, graph(*flat))
+            return _packed(structure, iter(graph(*flat)))
 
     return call
+
+
+def _write_in_place(cache, x, index):
+    """Return a cache that is written to, as torch can and other backends cannot."""
+    columns = index + keras.ops.arange(x.shape[1])
+    return cache.index_copy_(1, columns.long(), x)
+
+
+def _leaves(value) -> list:
+    """Return the tensors of nested tuples, in order."""
+    if not isinstance(value, tuple):
+        return [value]
+    return [leaf for item in value for leaf in _leaves(item)]
+
+
+def _packed(structure, leaves):
+    """Return nested tuples like `structure` of other tensors."""
+    if not isinstance(structure, tuple):
+        return next(leaves)
+    items = [_packed(item, leaves) for item in structure]
+    return type(structure)(*items) if hasattr(structure, "_fields") else tuple(items)
 
 
 _COMPILERS = {"jax": _jax, "tensorflow": _tensorflow, "torch": _torch}

@@ -39,7 +39,7 @@ class _Steps:
         # Weakly: the steps live as long as the model, not the other way round.
         self._model = weakref.ref(model)
         self.prefill = compiled(self._prefill, model)
-        self.extend = compiled(self._extend, model)
+        self.extend = compiled(self._extend, model, spent=(1,))  # the cache
         self.top: dict[int, Callable] = {}
 
     def _prefill(self, token_ids, padding_mask, positions, columns):

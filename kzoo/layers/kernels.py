@@ -72,6 +72,10 @@ def layer_normalization(x, gamma, beta, epsilon: float):
     Returns:
         (..., D) in the type of `x`.
     """
+    if keras.backend.backend() == "torch":
+        from kzoo.layers import torch_kernels
+
+        return torch_kernels.layer_normalization(x, gamma, beta, epsilon)
     dtype = x.dtype
     x = ops.cast(x, "float32")
     centred = x - ops.mean(x, axis=-1, keepdims=True)

@@ -156,6 +156,11 @@ def test_one_loop_and_every_weight_once(artefact, model):
     size = sum(int(np.prod(x.shape)) for x in model.weights)
     outside = sum(int(np.prod(x.dims)) for x in graph.graph.initializer)
     assert size <= outside < size + 200
+    # No cache is copied to be turned: what is carried is multiplied as it is.
+    carried = {value.name for value in body.input}
+    turned = [node for node in body.node if node.op_type == "Transpose"]
+    assert not any(node.input[0] in carried for node in turned)
+    assert len(turned) == 2 * 4  # of the new columns alone
     # Condition, step, what is finished, the ids, the mask and two layers' caches.
     assert len(body.output) == 1 + 4 + 2 * 2
 

@@ -108,9 +108,7 @@ def test_tf_serving(model, tmp_path):
     folder = tmp_path / "models"
     report = kzoo.export.to_saved_model(model, folder, layout="tf-serving", version=3)
     assert {item.path for item in report.signatures} == {"model/3"}
-    requests = read_requests(
-        folder / "model/3/assets.extra/tf_serving_warmup_requests"
-    )
+    requests = read_requests(folder / "model/3/assets.extra/tf_serving_warmup_requests")
     names = {name for _, name, _ in requests}
     assert names == {"serving_default", "tokens", "sample"}
     for _, name, inputs in requests:

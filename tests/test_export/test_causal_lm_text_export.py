@@ -108,7 +108,8 @@ texts = tensorflow.constant(json.loads(sys.argv[2]))
 count = tensorflow.constant(23)
 answer = model.signatures["serving_default"](text=texts, max_new_tokens=count)
 texts = [text.decode() for text in answer["completion"].numpy()]
-packages = [name for name in ("keras", "kzoo", "tensorflow_text") if name in sys.modules]
+names = ("keras", "kzoo", "tensorflow_text")
+packages = [name for name in names if name in sys.modules]
 print(json.dumps([texts, packages]))
 """
 

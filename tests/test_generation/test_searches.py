@@ -76,13 +76,14 @@ def test_one_beam_is_greedy(model):
         assert hypothesis.token_ids.tolist() == greedy_text(model, prompt, COUNT)
 
 
-@pytest.mark.parametrize("count", [1, 3, 4])
+@pytest.mark.parametrize("count", [1, 4])
 @pytest.mark.parametrize("right", [True, False])
 def test_speculative_decoding_is_greedy(count, right, model, other_model):
     """With a draft that is always right, and one that hardly ever is."""
     draft = model if right else other_model
-    found = Speculative(draft, count)(model, prompts(), max_new_tokens=14)
-    for prompt, (hypothesis,) in zip(prompts(), found, strict=True):
+    rows = prompts((7, 3))
+    found = Speculative(draft, count)(model, rows, max_new_tokens=14)
+    for prompt, (hypothesis,) in zip(rows, found, strict=True):
         assert hypothesis.token_ids.tolist() == greedy_text(model, prompt, 14)
         if right:
             assert hypothesis.score > 0.9
