@@ -82,6 +82,8 @@ def measure(script: str, peers, folder: pathlib.Path, rounds: int) -> dict:
     for _ in range(rounds):
         for case in cases:
             for peer, process in processes.items():
+                if case not in found[peer]["first"]:
+                    continue
                 process.stdin.write(f"{case}\n")
                 process.stdin.flush()
                 seconds, memory = json.loads(process.stdout.readline())
@@ -139,3 +141,33 @@ def table(found: dict, work: Mapping[str, float], unit: str) -> str:
         cells += [f"{result['memory']:.0f}", " ".join(result["digests"].values())]
         lines.append(f"| {peer} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def by_case(found: dict) -> str:
+    """Return a Markdown table of one case a line: the first peer's time, and ratios.
+
+    Args:
+        found: What `measure` returned. A ratio is a peer's time over that of the
+            first: above 1 it is slower.
+
+    Returns:
+        The table.
+    """
+    first, *others = found
+    lines = [
+        f"| case | {first}, ms | " + " | ".join(f"{p}, x its time" for p in others),
+        "|---" * (len(others) + 2),
+    ]
+    for case, base in found[first]["seconds"].items():
+        cells = [f"{1e3 * statistics.median(base):.2f}"]
+        for peer in others:
+            own = found[peer]["seconds"].get(case)
+            if not own:
+                cells.append("-")
+                continue
+            ratios = (o / b for o, b in zip(own, base, strict=True))
+            cells.append(f"{statistics.median(ratios):.2f}")
+        lines.append(f"| {case} | " + " | ".join(cells))
+    memory = " | ".join(f"{found[peer]['memory']:.0f}" for peer in found)
+    lines.append(f"| peak RSS, MiB | {memory}")
+    return "\n".join(f"{line} |" for line in lines)

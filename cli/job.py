@@ -12,6 +12,7 @@ from kzoo.errors import InputError, unknown_name
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 DECAYS = ("linear", "cosine", "constant")
+OPTIMIZERS = ("adamw", "muon")
 _EXAMPLES = {"classifier": "encoder-small", "gpt2": "gpt2-tiny"}
 MONITORS = ("val_loss", "val_accuracy", "loss", "accuracy")
 
@@ -62,6 +63,8 @@ class Job:
             raise unknown_name("value to monitor", train.monitor, MONITORS)
         if train.decay not in (None, *DECAYS):
             raise unknown_name("decay", train.decay, DECAYS)
+        if train.optimizer not in (None, *OPTIMIZERS):
+            raise unknown_name("optimizer", train.optimizer, OPTIMIZERS)
         for name, value in (
             ("beta-2", train.beta_2),
             ("ema", train.ema),

@@ -23,7 +23,7 @@ def set_steps(settings: dict[str, Any], steps_per_epoch: int) -> None:
 
 
 def make_optimizer(settings: dict[str, Any]):
-    """Return AdamW under the schedule that settings ask for.
+    """Return AdamW or Muon under the schedule that settings ask for.
 
     Args:
         settings: The settings, after `set_steps`.
@@ -34,7 +34,7 @@ def make_optimizer(settings: dict[str, Any]):
     Raises:
         InputError: If the warm-up is not shorter than the training.
     """
-    from kzoo.training import WarmupDecay, adamw
+    from kzoo.training import WarmupDecay, adamw, muon
 
     schedule = WarmupDecay(
         settings["learning_rate"],
@@ -52,7 +52,8 @@ def make_optimizer(settings: dict[str, Any]):
         more["beta_2"] = settings["beta_2"]
     if settings.get("decay_embeddings") is False:
         more["not_decayed"] = ("embeddings",)
-    return adamw(
+    make = muon if settings.get("optimizer") == "muon" else adamw
+    return make(
         schedule,
         weight_decay=settings["weight_decay"],
         clip_norm=settings["clip_norm"] or None,

@@ -95,6 +95,15 @@ class TrainOptions:
         int | None,
         _option("Training", "--batch-size", metavar="N", help="Texts per step.", min=1),
     ] = None
+    optimizer: Annotated[
+        str | None,
+        _option(
+            "Training",
+            "--optimizer",
+            metavar="adamw|muon",
+            help="AdamW, or Muon for the matrices of blocks and AdamW for the rest.",
+        ),
+    ] = None
     learning_rate: Annotated[
         float | None,
         _option(

@@ -8,6 +8,7 @@ from kzoo.models.presets import list_presets
 _FROM_SCRATCH = {
     "epochs": 4,
     "batch_size": 32,
+    "optimizer": "adamw",
     "learning_rate": 1e-3,
     "warmup": 0.1,
     "decay": "linear",
@@ -79,12 +80,18 @@ _RECIPES: dict[str, dict[str, Any]] = {
         "learning_rate": 3e-3,
         "min_learning_rate": 3e-4,
     },
-    # nanoGPT's own settings for tiny Shakespeare.
+    # Better at each number of steps than nanoGPT's own settings for tiny Shakespeare.
     "gpt2-nano": {
         **_LANGUAGE_MODEL,
         "steps": 2_000,
         "batch_size": 12,
         "epoch_steps": 250,
+        "optimizer": "muon",
+        "learning_rate": 1e-2,
+        "min_learning_rate": 0.0,
+        "warmup": 50,
+        "decay": "linear",
+        "weight_decay": 0.0,
         "tokenizer": "characters",
     },
     "gpt2-nano-gpu": {
@@ -115,8 +122,8 @@ def recipe(preset: str | None, family: str = "TextClassifier") -> dict[str, Any]
         family: The model class that is fine-tuned.
 
     Returns:
-        `epochs` (or `steps` of it), `batch_size`, `learning_rate`, `warmup` (steps,
-        below 1 a share of them), `decay`, `weight_decay`, `clip_norm`,
+        `epochs` (or `steps` of it), `batch_size`, `optimizer`, `learning_rate`,
+        `warmup` (steps, below 1 a share of them), `decay`, `weight_decay`, `clip_norm`,
         `label_smoothing` and `ema` (momentum of the weight average, or None). For a
         language model also `min_learning_rate`, `beta_2`, `accumulate`,
         `epoch_steps`, `decay_embeddings` and `tokenizer` (the kind that is trained).

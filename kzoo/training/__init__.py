@@ -28,6 +28,7 @@ _MODULES = {
     "load_adapters": "adapters",
     "measure_perplexity": "perplexity",
     "merge_lora": "lora",
+    "muon": "optimizers",
     "parameter_counts": "freezing",
     "quantize": "quantization",
     "read_history": "history",

@@ -61,6 +61,7 @@ def test_a_label_unseen_in_training(tmp_path, capfd):
         (["--epochs", "1", "--steps", "2"], "--epochs 1 --steps 2"),
         (["--precision", "float8"], "precision='float8'"),
         (["--decay", "square"], "decay='square'"),
+        (["--optimizer", "moon"], "optimizer='moon'. Known: adamw, muon"),
         (["--monitor", "val_los"], "Known: val_loss, val_accuracy"),
         (["--ema", "1"], "--ema 1.0"),
         (["--label-smoothing", "-0.1"], "--label-smoothing -0.1"),

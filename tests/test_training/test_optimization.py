@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 from support.small_fits import small_data, small_fit, small_model
+from support.small_gpt2 import small_gpt2
 
 from kzoo.errors import InputError
 from kzoo.training import (
@@ -14,6 +15,7 @@ from kzoo.training import (
     WarmupDecay,
     adamw,
     compile_classifier,
+    muon,
     set_seed,
     strategy,
 )
@@ -102,6 +104,57 @@ def test_weight_decay_keeps_off_biases_and_norms():
 def test_gradients_are_clipped_together():
     assert adamw(clip_norm=0.5).global_clipnorm == 0.5
     assert adamw(clip_norm=None).global_clipnorm is None
+
+
+def orthogonal(matrix):
+    """Return what five iterations of Newton and Schulz make of a matrix."""
+    wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
+    x = wide / np.linalg.norm(wide)
+    for _ in range(5):
+        square = x @ x.T
+        x = 3.4445 * x + (-4.7750 * square + 2.0315 * square @ square) @ x
+    return x if matrix.shape[0] <= matrix.shape[1] else x.T
+
+
+@pytest.mark.parametrize("shape", [(5, 11), (11, 5), (7, 7)])
+def test_muon_takes_orthogonal_steps(shape):
+    rng = np.random.default_rng(3)
+    start, *gradients = rng.normal(size=(3, *shape)).astype("float32")
+    weight = keras.Variable(start, name="kernel")
+    optimizer = muon(0.05, weight_decay=0.1, clip_norm=None)
+    expected, mean = start.astype("float64"), np.zeros(shape)
+    for gradient in gradients:
+        optimizer.apply([keras.ops.convert_to_tensor(gradient)], [weight])
+        mean = 0.95 * mean + gradient
+        step = orthogonal(gradient + 0.95 * mean) * 0.2 * max(shape) ** 0.5
+        expected = expected * (1 - 0.05 * 0.1) - 0.05 * step
+    found = keras.ops.convert_to_numpy(weight)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    singular = np.linalg.svd(orthogonal(gradients[0]), compute_uv=False)
+    assert 0.6 < singular.min() <= singular.max() < 1.3
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_muon_is_for_the_matrices_of_blocks(tied):
+    model = small_gpt2(tie_embeddings=tied)
+    optimizer = muon(weight_decay=0.1, not_decayed=("embeddings",))
+    optimizer.build(model.trainable_variables)
+    kinds = {
+        variable.path.split("/", 1)[-1]: optimizer._should_use_adamw(variable)
+        for variable in model.trainable_variables
+    }
+    by_muon = {path for path, by_adam in kinds.items() if not by_adam}
+    layers = ("query_key_value", "output_projection", "inner", "outer")
+    assert len(by_muon) == 2 * len(layers)
+    assert all(path.startswith("block_") for path in by_muon)
+    assert {path.split("/")[-2] for path in by_muon} == set(layers)
+    assert ("output_projection/kernel" in kinds) != tied
+    decayed = {
+        variable.path.split("/", 1)[-1]
+        for variable in model.trainable_variables
+        if optimizer._use_weight_decay(variable)
+    }
+    assert decayed == by_muon | (set() if tied else {"output_projection/kernel"})
 
 
 def test_compiled_classifier_counts_accuracy():

@@ -33,7 +33,7 @@ def test_a_pipe_gets_a_line_when_the_interval_has_passed():
     lines = stream.getvalue().splitlines()
     assert len(lines) == STEPS + 1
     assert lines[0].startswith(f"  step 1/{STEPS}  ")
-    assert re.search(r"loss \d\.\d{4}.* examples/s  0:00 left$", lines[3])
+    assert re.search(r"loss \d\.\d{4}.* examples/s  \d:\d\d left$", lines[3])
 
 
 def test_a_terminal_gets_a_bar_that_goes_away(monkeypatch):
