@@ -87,6 +87,8 @@ def kzoo_training(path: str, options: dict) -> None:
         steps_per_epoch=options["turn"],
     )
     set_steps(settings, options["turn"])
+    shortest = settings["total_steps"] // 10  # as `kzoo train` cuts the warm-up
+    settings["warmup_steps"] = min(settings["warmup_steps"], shortest)
     compile_language_model(model, make_optimizer(settings), metrics=("accuracy",))
 
     class Turns(keras.callbacks.Callback):
