@@ -9,7 +9,7 @@ import threading
 import pytest
 from support.commands import command, one_line
 
-from kzoo.cli import classify
+from kzoo.cli import arriving, classify
 from kzoo.models import TextClassifier
 
 
@@ -134,12 +134,12 @@ def test_what_has_arrived_is_not_held_back():
         go_on.wait(timeout=30)
         yield "second"
 
-    chunks = classify._chunks(slow(), size=8)
+    chunks = arriving.chunks(slow(), size=8)
     assert next(chunks) == ["first"]
     go_on.set()
     assert next(chunks) == ["second"]
     assert list(chunks) == []
-    flat = [text for chunk in classify._chunks(iter("abcdefg"), 3) for text in chunk]
+    flat = [text for chunk in arriving.chunks(iter("abcdefg"), 3) for text in chunk]
     assert flat == list("abcdefg")
 
 
