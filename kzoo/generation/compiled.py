@@ -46,15 +46,24 @@ def _jax(function, model, spent):
 
 
 def _tensorflow(function, model, spent):
+    """Trace one graph for every batch and length; only trailing sizes are fixed."""
     import tensorflow as tf
 
-    # One graph for every shape: a second one seen is the last that is traced.
-    traced = tf.function(function, autograph=False, reduce_retracing=True)
+    traced = tf.function(function, autograph=False)
+    graphs = {}
+
+    def any_length(x):
+        free = x.shape.rank if x.shape.rank < 3 else 2
+        return tf.TensorSpec([None] * free + x.shape[free:], x.dtype)
 
     @functools.wraps(function)
     def call(*args):
-        # Python and NumPy numbers as tensors: each other number would be traced anew.
-        return traced(*tf.nest.map_structure(tf.convert_to_tensor, args))
+        args = tf.nest.map_structure(tf.convert_to_tensor, args)
+        specs = [any_length(x) for x in _leaves(args)]
+        key = tuple((tuple(spec.shape), spec.dtype) for spec in specs)
+        if key not in graphs:
+            graphs[key] = traced.get_concrete_function(*_packed(args, iter(specs)))
+        return graphs[key](*args)
 
     return call
 
