@@ -36,6 +36,7 @@ def onnx_kernels(model: keras.Model) -> Iterator[None]:
         "gelu": _gelu_marker,
         "attention_scores": _attention_scores,
         "attention_mix": _attention_mix,
+        "lookup": _lookup,
     }
     with kernels.replaced(**own), layers_calling(model, calls):
         yield
@@ -90,6 +91,12 @@ def _attention_scores(query, key, mask, scale, bias=None, soft_cap=None):
     if mask is not None:
         scores = tf.where(mask, scores, kernels.MASKED_SCORE)
     return tf.nn.softmax(scores)
+
+
+def _lookup(table, ids):
+    import tensorflow as tf
+
+    return tf.gather(tf.convert_to_tensor(table), ids)
 
 
 def _attention_mix(scores, value):

@@ -196,6 +196,24 @@ def cache_update(cache, x, index):
     return ops.slice_update(cache, (0, index, 0, 0), x)
 
 
+@_replaceable
+def lookup(table, ids):
+    """Return a table's rows by their numbers.
+
+    Args:
+        table: (V, D), a variable or a tensor.
+        ids: (...) int32 of [0, V).
+
+    Returns:
+        (..., D) in the table's type.
+    """
+    if keras.backend.backend() == "tensorflow":
+        from kzoo.layers import tensorflow_kernels
+
+        return tensorflow_kernels.lookup(table, ids)
+    return ops.take(table, ids, axis=0)
+
+
 KERNELS = (
     "layer_normalization",
     "rms_normalization",
@@ -204,4 +222,5 @@ KERNELS = (
     "attention_scores",
     "attention_mix",
     "cache_update",
+    "lookup",
 )

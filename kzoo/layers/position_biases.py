@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kzoo.layers import checks
+from kzoo.layers import checks, kernels
 
 
 @keras.saving.register_keras_serializable(package="kzoo")
@@ -150,7 +150,7 @@ class RelativePositionBias(keras.layers.Layer):
     def call(self, query_positions, key_positions):
         """Return the bias, (B, N, T, S)."""
         distance = -_distances(query_positions, key_positions)  # key minus query
-        rows = ops.take(self.embeddings, self._buckets(distance), axis=0)
+        rows = kernels.lookup(self.embeddings, self._buckets(distance))
         return ops.transpose(ops.cast(rows, "float32"), (0, 3, 1, 2))
 
     def _buckets(self, distance):

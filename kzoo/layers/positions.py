@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from kzoo.errors import InputError
-from kzoo.layers import checks
+from kzoo.layers import checks, kernels
 
 
 @keras.saving.register_keras_serializable(package="kzoo")
@@ -185,7 +185,7 @@ def _rows(table, inputs, positions, dtype):
     if positions is None:
         rows = table[: ops.shape(inputs)[1]][None]  # (1, T, D)
     else:
-        rows = ops.take(table, ops.cast(positions, "int32"), axis=0)  # (B, T, D)
+        rows = kernels.lookup(table, ops.cast(positions, "int32"))  # (B, T, D)
     return ops.cast(rows, dtype)
 
 

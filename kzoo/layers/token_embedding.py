@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kzoo.layers import checks
+from kzoo.layers import checks, kernels
 
 
 @keras.saving.register_keras_serializable(package="kzoo")
@@ -70,7 +70,7 @@ class TokenEmbedding(keras.layers.Layer):
         if reverse:
             table = ops.cast(self.embeddings, self.compute_dtype)
             return ops.matmul(token_ids, ops.transpose(table))
-        x = ops.take(self.embeddings, ops.cast(token_ids, "int32"), axis=0)
+        x = kernels.lookup(self.embeddings, ops.cast(token_ids, "int32"))
         x = ops.cast(x, self.compute_dtype)
         return x if self.scale == 1.0 else x * self.scale
 
@@ -154,7 +154,7 @@ class SegmentEmbedding(keras.layers.Layer):
         """Return the segments' vectors, (B, T, D) or (1, 1, D)."""
         if segment_ids is None:
             return ops.cast(self.embeddings[:1], self.compute_dtype)[None]
-        x = ops.take(self.embeddings, ops.cast(segment_ids, "int32"), axis=0)
+        x = kernels.lookup(self.embeddings, ops.cast(segment_ids, "int32"))
         return ops.cast(x, self.compute_dtype)
 
     def compute_output_shape(self, inputs_shape, segment_ids_shape=None):

@@ -74,7 +74,11 @@ def eager_backends(root):
 def foreign_to_layers(root):
     """Return what `kzoo/layers` imports beyond Keras, NumPy and itself."""
     allowed = set(sys.stdlib_module_names) | {"keras", "numpy"}
-    edges = {("torch_kernels.py", "torch")}  # the file whose job a backend is
+    # The files whose job a backend is.
+    edges = {
+        ("tensorflow_kernels.py", "tensorflow"),
+        ("torch_kernels.py", "torch"),
+    }
     return [
         f"{item.where}: {item.module}"
         for path in files(root / "kzoo" / "layers", ".py")

@@ -11,6 +11,7 @@ from kzoo.layers import (
     EncoderBlock,
     KeyValueCache,
     RMSNormalization,
+    TokenEmbedding,
     activations,
     causal_mask,
     checks,
@@ -22,12 +23,14 @@ from kzoo.layers import kernels as k
 def test_every_kernel_can_be_replaced_and_every_one_is_used():
     block, x = EncoderBlock(N, F), array(B, T, D)
     decoder, norm = DecoderBlock(N, F), RMSNormalization()
+    embed = TokenEmbedding(5, 3)
     cache = decoder.make_cache(KeyValueCache.empty(B, T, N, H))
     inputs = keras.ops.convert_to_tensor(x)
 
     def everything():
         y, _ = decoder.call_with_cache(inputs, cache, cache_index=0)
-        return [block(x), block.attention_scores(x), y, norm(x)]
+        rows = embed(np.array([[1, 2, 1]]))
+        return [block(x), block.attention_scores(x), y, norm(x), rows]
 
     decoder(x)
     seen = []
@@ -159,3 +162,22 @@ def test_checks_name_the_first_bad_value():
         checks.rate(c=0.5, d=1)
     with pytest.raises(InputError, match="No such e. Received: e='x'. Known: a, b"):
         checks.one_of(("a", "b"), e="x")
+
+
+def test_the_gradient_of_a_lookup_counts_an_id_twice_in_one_row():
+    """One dense row for each row of the table, so that its norm is the norm."""
+    embed = TokenEmbedding(5, 3)
+    ids = np.array([[1, 2, 1, 1]], "int32")
+    embed(ids)
+    upstream = array(1, 4, 3)
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("the other backends' gradients are dense by themselves")
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(embed(ids) * upstream)
+    found = tape.gradient(loss, embed.embeddings.value)
+    expected = np.zeros((5, 3), "float32")
+    np.add.at(expected, ids[0], upstream[0])
+    assert isinstance(found, tf.Tensor)
+    assert_close(found, expected, 1e-6)
