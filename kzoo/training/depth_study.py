@@ -265,7 +265,7 @@ class _Stack:
             self.compiled = True
         optimizer = self.model.optimizer
         for variable in optimizer.variables:
-            variable.assign(keras.ops.zeros_like(variable))
+            variable.assign(np.zeros(variable.shape, variable.dtype))
         self.model.set_weights(self.start)
         data, losses = batches(self.setting.kind, self.seed + 1), []
         for step in range(self.setting.steps):
