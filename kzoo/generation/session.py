@@ -1,6 +1,5 @@
 """One batch of texts that grows token by token, with its caches."""
 
-import weakref
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -13,7 +12,7 @@ from kzoo.errors import InputError
 from kzoo.generation.compiled import compiled
 from kzoo.generation.prompts import PromptBatch
 
-_steps: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
+_STEPS = "_generation_steps"
 
 
 class Output(NamedTuple):
@@ -36,15 +35,14 @@ class _Steps:
     """The two compiled functions of a model; shapes are bucketed by the session."""
 
     def __init__(self, model):
-        # Weakly: the steps live as long as the model, not the other way round.
-        self._model = weakref.ref(model)
+        self._model = model
         self.prefill = compiled(self._prefill, model)
         self.extend = compiled(self._extend, model, spent=(1,))  # the cache
         self.top: dict[int, Callable] = {}
 
     def _prefill(self, token_ids, padding_mask, positions, columns):
         """Read the prompts into new caches of as many columns as `columns` has."""
-        model = self._model()
+        model = self._model
         batch, width = ops.shape(token_ids)
         length = ops.shape(columns)[0]
         cache = model.make_cache(batch, length)
@@ -58,7 +56,7 @@ class _Steps:
 
     def _extend(self, token_ids, cache, index, mask, offsets):
         """Read the next T tokens of every row into column `index` and after."""
-        model = self._model()
+        model = self._model
         index = ops.cast(index, "int32")
         steps = ops.arange(ops.shape(token_ids)[1], dtype="int32")
         positions = offsets[:, None] + (index + steps)[None]
@@ -104,10 +102,12 @@ class Session:
     """
 
     def __init__(self, model: keras.Model, prompts: PromptBatch, new_tokens: int):
-        if model not in _steps:
-            _steps[model] = _Steps(model)
+        # Kept in the model, so that both go together; not by setattr, for Keras
+        # would track it.
+        if _STEPS not in vars(model):
+            vars(model)[_STEPS] = _Steps(model)
         self._model = model
-        self._functions = _steps[model]
+        self._functions = vars(model)[_STEPS]
         columns = round_up(prompts.width + new_tokens)
         batch = len(prompts.lengths)
         after = np.ones((batch, columns - prompts.width), bool)

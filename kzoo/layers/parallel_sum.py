@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import keras
 
 from kzoo.errors import InputError
+from kzoo.layers.handing_on import handed_on
 
 
 @keras.saving.register_keras_serializable(package="kzoo")
@@ -83,9 +84,7 @@ class ParallelSum(keras.layers.Layer):
             "padding_mask": padding_mask,
             "attention_mask": attention_mask,
         }
-        kwargs.update((name, x) for name, x in tensors.items() if x is not None)
-        if use_causal_mask:
-            kwargs["use_causal_mask"] = True
+        kwargs = handed_on(tensors, use_causal_mask, kwargs)
         self._check_taken(kwargs)
         outputs = []
         for sublayer in self.sublayers:

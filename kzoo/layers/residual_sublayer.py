@@ -7,6 +7,7 @@ import keras
 from kzoo.errors import InputError
 from kzoo.layers import checks
 from kzoo.layers.drop_path import DropPath
+from kzoo.layers.handing_on import handed_on
 from kzoo.layers.layer_scale import LayerScale
 from kzoo.layers.norms import make_norm
 from kzoo.layers.re_zero import ReZero
@@ -177,9 +178,7 @@ class ResidualSublayer(keras.layers.Layer):
             "padding_mask": padding_mask,
             "attention_mask": attention_mask,
         }
-        kwargs.update((name, x) for name, x in tensors.items() if x is not None)
-        if use_causal_mask:
-            kwargs["use_causal_mask"] = True
+        kwargs = handed_on(tensors, use_causal_mask, kwargs)
         if self._passes_training:
             kwargs["training"] = training
 

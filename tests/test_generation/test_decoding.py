@@ -1,3 +1,6 @@
+import gc
+import weakref
+
 import keras
 import numpy as np
 import pytest
@@ -190,3 +193,13 @@ def test_truncation_keeps_the_end_and_leaves_room():
     assert (rows[0].tolist(), count) == (list(range(17, 40)), 8)
     rows, count = check_prompts([[5] * 23], **{**CHECKED, "max_new_tokens": None})
     assert (len(rows[0]), count) == (23, 8)
+
+
+def test_a_model_and_what_is_compiled_for_it_go_together():
+    model = small_gpt2()
+    generate_ids(model, prompts((3,)), max_new_tokens=2)
+    alive = weakref.ref(model)
+    keras.backend.clear_session()
+    del model
+    gc.collect()
+    assert alive() is None

@@ -19,7 +19,7 @@ def log_softmax(logits):
 
 
 def test_wide_beams_find_the_most_probable_of_all_texts():
-    """Half the vocabulary at three steps: compared with every text there is."""
+    """Half the vocabulary, two steps: compared with every text there is."""
     model = small_gpt2(vocabulary_size=8, seed=2)
     (prompt,) = prompts((3,), vocabulary_size=8)
     every = []

@@ -48,11 +48,15 @@ def test_stop_strings_end_a_completion(model):
         assert found == whole[: whole.index(stop)]
 
 
-def test_the_end_token_ends_a_completion_by_default(model):
+def test_a_stop_id_and_by_default_the_end_token_end_a_completion(model, monkeypatch):
     whole = greedy(model, PROMPTS[0], 12)
     end = model.tokenizer.token_to_id(whole[5])
-    (found,) = model.generate(PROMPTS[:1], max_new_tokens=12, stop_ids=[end])
-    assert found == whole[: whole.index(whole[5])]
+    expected = [whole[: whole.index(whole[5])]]
+    options = {"max_new_tokens": 12}
+    assert model.generate(PROMPTS[:1], stop_ids=[end], **options) == expected
+    monkeypatch.setattr(type(model.tokenizer), "end_id", property(lambda _: end))
+    assert model.generate(PROMPTS[:1], **options) == expected
+    assert model.generate(PROMPTS[:1], stop_ids=[], **options) == [whole]
 
 
 def test_samplers_and_searches(model):
