@@ -6,7 +6,13 @@ INSTALLED := $(VENV)/.installed
 BACKENDS := tensorflow jax torch
 PYTEST := $(BIN)/python -m pytest --durations=10
 
+# Two backends are tested at once; each prints when it is done, where make can.
+JOBS ?= 2
+SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+
 export TF_CPP_MIN_LOG_LEVEL ?= 2
+# Threads that spin while they wait take the other's core.
+export OMP_WAIT_POLICY ?= PASSIVE
 
 .PHONY: help quickstart test test-slow lint format bench clean $(BACKENDS:%=test-%)
 
@@ -26,7 +32,8 @@ $(INSTALLED): pyproject.toml constraints.txt
 quickstart: $(INSTALLED)
 	$(BIN)/kzoo quickstart --out quickstart
 
-test: $(BACKENDS:%=test-%)
+test: $(INSTALLED)
+	$(MAKE) --no-print-directory --jobs=$(JOBS) $(SYNC) $(BACKENDS:%=test-%)
 
 $(BACKENDS:%=test-%): test-%: $(INSTALLED)
 	KERAS_BACKEND=$* $(PYTEST)
