@@ -9,10 +9,17 @@ _HOMES = {
     "Classification": "classification",
     "GPT2CausalLM": "gpt2_causal_lm",
     "TextClassifier": "text_classifier",
+    "Translator": "translator",
     "list_presets": "presets",
 }
 
-__all__ = ["Classification", "GPT2CausalLM", "TextClassifier", "list_presets"]
+__all__ = [
+    "Classification",
+    "GPT2CausalLM",
+    "TextClassifier",
+    "Translator",
+    "list_presets",
+]
 
 
 def __getattr__(name: str):

@@ -311,13 +311,7 @@ class GPT2CausalLM(Task):
         x = self._embed(token_ids, _positions(token_ids, padding_mask, None))
         scores = []
         for block in self.blocks:
-            _, block_scores = block.attention.sublayer(
-                block.attention.norm(x),
-                padding_mask=padding_mask,
-                use_causal_mask=True,
-                return_attention_scores=True,
-            )
-            scores.append(block_scores)
+            scores.append(block.attention_scores(x, padding_mask=padding_mask)[0])
             x = block(x, padding_mask=padding_mask)
         return scores
 

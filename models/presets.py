@@ -11,6 +11,13 @@ _BERT = {
     "pooler_activation": "tanh",
 }
 
+_MARIAN = {
+    "norm_placement": "post",
+    "positions": "sinusoidal_halves",
+    "logits_bias": True,
+    "initializer_range": 0.02,
+}
+
 _GPT2 = {"vocabulary_size": 50_257, "max_sequence_length": 1_024}
 
 # Family -> preset -> (what it is, the constructor's arguments).
@@ -158,6 +165,78 @@ PRESETS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
         "gpt2-xl": (
             "GPT-2 XL, 48 layers of 1600 (1.56B)",
             {**_GPT2, "hidden_dim": 1_600, "num_layers": 48, "num_heads": 25},
+        ),
+    },
+    "Translator": {
+        "translator-tiny": (
+            "two pre-LN blocks of 64 on each side, for tests and the demo",
+            {
+                "vocabulary_size": 1_000,
+                "hidden_dim": 64,
+                "num_layers": 2,
+                "num_heads": 4,
+                "max_sequence_length": 128,
+                "dropout": 0.0,
+            },
+        ),
+        "translator-small": (
+            "pre-LN, 4 + 4 blocks of 256, for some ten thousand pairs (Multi30k)",
+            {
+                "vocabulary_size": 8_000,
+                "hidden_dim": 256,
+                "num_layers": 4,
+                "num_heads": 4,
+                "intermediate_dim": 512,
+                "max_sequence_length": 256,
+                "dropout": 0.3,
+            },
+        ),
+        "transformer-base": (
+            "the 2017 Transformer, 6 + 6 post-LN blocks of 512",
+            {
+                "vocabulary_size": 37_000,
+                "hidden_dim": 512,
+                "num_layers": 6,
+                "num_heads": 8,
+                "max_sequence_length": 512,
+                "norm_placement": "post",
+            },
+        ),
+        "transformer-big": (
+            "the 2017 Transformer, 6 + 6 post-LN blocks of 1024",
+            {
+                "vocabulary_size": 37_000,
+                "hidden_dim": 1_024,
+                "num_layers": 6,
+                "num_heads": 16,
+                "max_sequence_length": 512,
+                "norm_placement": "post",
+                "dropout": 0.3,
+            },
+        ),
+        "marian-base": (
+            "OPUS-MT, 6 + 6 blocks of 512",
+            {
+                **_MARIAN,
+                "vocabulary_size": 58_101,
+                "hidden_dim": 512,
+                "num_layers": 6,
+                "num_heads": 8,
+                "max_sequence_length": 512,
+                "activation": "silu",
+            },
+        ),
+        "marian-big": (
+            "OPUS-MT tc-big, 6 + 6 blocks of 1024",
+            {
+                **_MARIAN,
+                "vocabulary_size": 58_101,
+                "hidden_dim": 1_024,
+                "num_layers": 6,
+                "num_heads": 16,
+                "max_sequence_length": 1_024,
+                "activation": "relu",
+            },
         ),
     },
 }

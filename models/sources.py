@@ -37,6 +37,7 @@ def load(cls, source: str | os.PathLike, overrides: dict):
 
 def _from_folder(cls, folder, overrides):
     from kzoo.models import checkpoints
+    from kzoo.models.checkpoints import ctranslate2
 
     if preset_folder.is_preset_folder(folder):
         config = preset_folder.read_config(cls, folder)
@@ -46,6 +47,8 @@ def _from_folder(cls, folder, overrides):
         family, config = checkpoints.read_config(
             cls, read_json(folder / preset_folder.CONFIG), folder
         )
+    elif cls.__name__ == "Translator" and ctranslate2.is_folder(folder):
+        family, config = ctranslate2, ctranslate2.read_config(folder)
     else:
         raise InputError(
             "A folder to load holds config.json.",

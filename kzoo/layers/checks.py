@@ -82,3 +82,18 @@ def heads(num_heads: int, num_key_value_heads: int | None) -> None:
             f"num_heads={num_heads}, num_key_value_heads={num_key_value_heads}",
             "Choose num_key_value_heads that divides num_heads.",
         )
+
+
+def token_ids(vocabulary_size: int, **ids: int) -> None:
+    """Raise unless every id is of the vocabulary.
+
+    Raises:
+        InputError: If an id is not a whole number of [0, vocabulary_size).
+    """
+    for name, value in ids.items():
+        if not isinstance(value, int) or not 0 <= value < vocabulary_size:
+            raise InputError(
+                "A special token has an id of the vocabulary.",
+                f"{name}={value!r}, vocabulary_size={vocabulary_size}",
+                "Pass the id that the tokenizer gives it.",
+            )

@@ -5,11 +5,8 @@ from typing import Any, NamedTuple
 import keras
 
 from kzoo.errors import InputError
-from kzoo.layers import activations
-from kzoo.layers.feed_forward import FeedForward
 from kzoo.layers.key_value_cache import KeyValueCache
-from kzoo.layers.multi_head_attention import MultiHeadAttention
-from kzoo.layers.residual_sublayer import ResidualSublayer
+from kzoo.layers.transformer_block import TransformerBlock
 
 
 class DecoderCache(NamedTuple):
@@ -25,7 +22,7 @@ class DecoderCache(NamedTuple):
 
 
 @keras.saving.register_keras_serializable(package="kzoo")
-class DecoderBlock(keras.layers.Layer):
+class DecoderBlock(TransformerBlock):
     """Causal self-attention, cross-attention if wanted, and a feed-forward network.
 
     Each stands in a `ResidualSublayer`. Without cross-attention it is a block of
@@ -39,12 +36,15 @@ class DecoderBlock(keras.layers.Layer):
         activation: Of the feed-forward network.
         dropout: Rate on the output of every sublayer, while training.
         attention_dropout: Rate on the attention scores, while training.
+        activation_dropout: Rate inside the feed-forward network, while training.
         layer_norm_epsilon: Epsilon of the norms.
         fused: Whether one kernel projects query, key and value in self-attention.
         use_bias: Whether projections and dense layers have biases.
         kernel_initializer: Of all kernels but the next.
         output_initializer: Of the kernels whose output is added to the skip
             connection; by default the same. GPT-2 scales them by depth.
+        residual: More of `ResidualSublayer`'s options, for every connection: `norm`,
+            `skip_scale`, `branch_scale`, `drop_path`, by name or number.
         self_attention: A `MultiHeadAttention` in the place of the usual one, for
             shared heads, windows or rotary positions.
         feed_forward: A layer in the place of the usual `FeedForward`.
@@ -82,73 +82,17 @@ class DecoderBlock(keras.layers.Layer):
         intermediate_dim: int,
         *,
         cross_attention: bool = False,
-        norm_placement: str = "pre",
-        activation="gelu",
-        dropout: float = 0.0,
-        attention_dropout: float = 0.0,
-        layer_norm_epsilon: float = 1e-5,
-        fused: bool = True,
-        use_bias: bool = True,
-        kernel_initializer="glorot_uniform",
-        output_initializer=None,
-        self_attention: keras.layers.Layer | None = None,
-        feed_forward: keras.layers.Layer | None = None,
         **kwargs,
     ):
-        super().__init__(**kwargs)
-        self.num_heads = num_heads
-        self.intermediate_dim = intermediate_dim
-        self.norm_placement = norm_placement
-        self.activation = activations.get(activation)
-        self.dropout = dropout
-        self.attention_dropout = attention_dropout
-        self.layer_norm_epsilon = layer_norm_epsilon
-        self.fused = fused
-        self.use_bias = use_bias
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.output_initializer = keras.initializers.get(output_initializer)
-        self._given = {"self_attention": self_attention, "feed_forward": feed_forward}
-        self.supports_masking = True
-        self.attention = self._residual(
-            "attention", self_attention or self._attention("self_attention", fused)
-        )
+        super().__init__(num_heads, intermediate_dim, **kwargs)
+        sublayers = self._outer_sublayers()
+        self.attention = sublayers["attention"]
         self.cross_attention = None
         if cross_attention:
             self.cross_attention = self._residual(
                 "cross_attention", self._attention("encoder_attention", fused=False)
             )
-        network = feed_forward or FeedForward(
-            intermediate_dim,
-            activation=self.activation,
-            use_bias=use_bias,
-            kernel_initializer=self.kernel_initializer,
-            output_initializer=self.output_initializer,
-            dtype=self.dtype_policy,
-            name="feed_forward_network",
-        )
-        self.feed_forward = self._residual("feed_forward", network)
-
-    def _attention(self, name, fused):
-        return MultiHeadAttention(
-            self.num_heads,
-            fused=fused,
-            use_bias=self.use_bias,
-            dropout=self.attention_dropout,
-            kernel_initializer=self.kernel_initializer,
-            output_initializer=self.output_initializer,
-            dtype=self.dtype_policy,
-            name=name,
-        )
-
-    def _residual(self, name, sublayer):
-        return ResidualSublayer(
-            sublayer,
-            norm_placement=self.norm_placement,
-            dropout=self.dropout,
-            layer_norm_epsilon=self.layer_norm_epsilon,
-            dtype=self.dtype_policy,
-            name=name,
-        )
+        self.feed_forward = sublayers["feed_forward"]
 
     def build(self, inputs_shape, encoder_outputs_shape=None):
         """Build every sublayer."""
@@ -193,6 +137,38 @@ class DecoderBlock(keras.layers.Layer):
                 training=training,
             )
         return self.feed_forward(x, training=training)
+
+    def attention_scores(
+        self, inputs, encoder_outputs=None, padding_mask=None, encoder_padding_mask=None
+    ):
+        """Return the scores of this block's attentions on its inputs.
+
+        Args:
+            inputs: (B, T, D), what the block is called with.
+            encoder_outputs: (B, S, D'), where there is cross-attention.
+            padding_mask: (B, T) bool, True = real token.
+            encoder_padding_mask: (B, S) bool, True = real token.
+
+        Returns:
+            Those of self-attention (B, N, T, T), and of cross-attention (B, N, T, S)
+            or None.
+        """
+        _, own = self.attention.sublayer(
+            self.attention.sublayer_input(inputs),
+            padding_mask=padding_mask,
+            use_causal_mask=True,
+            return_attention_scores=True,
+        )
+        if self.cross_attention is None:
+            return own, None
+        x = self.attention(inputs, padding_mask=padding_mask, use_causal_mask=True)
+        _, cross = self.cross_attention.sublayer(
+            self.cross_attention.sublayer_input(x),
+            value=encoder_outputs,
+            padding_mask=encoder_padding_mask,
+            return_attention_scores=True,
+        )
+        return own, cross
 
     def make_cache(self, self_attention: KeyValueCache, encoder_outputs=None):
         """Return the block's cache: of tokens to come, and of an encoder's outputs.
@@ -255,33 +231,7 @@ class DecoderBlock(keras.layers.Layer):
 
     def get_config(self):
         """Return the constructor's arguments."""
-        initializer = keras.initializers.serialize
-        parts = {
-            name: layer and keras.saving.serialize_keras_object(layer)
-            for name, layer in self._given.items()
-        }
         return {
             **super().get_config(),
-            "num_heads": self.num_heads,
-            "intermediate_dim": self.intermediate_dim,
             "cross_attention": self.cross_attention is not None,
-            "norm_placement": self.norm_placement,
-            "activation": activations.serialize(self.activation),
-            "dropout": self.dropout,
-            "attention_dropout": self.attention_dropout,
-            "layer_norm_epsilon": self.layer_norm_epsilon,
-            "fused": self.fused,
-            "use_bias": self.use_bias,
-            "kernel_initializer": initializer(self.kernel_initializer),
-            "output_initializer": self.output_initializer
-            and initializer(self.output_initializer),
-            **parts,
         }
-
-    @classmethod
-    def from_config(cls, config):
-        """Return the block of a config."""
-        config = dict(config)
-        for name in ("self_attention", "feed_forward"):
-            config[name] = keras.saving.deserialize_keras_object(config.get(name))
-        return cls(**config)

@@ -2,27 +2,31 @@
 
 import keras
 
-from kzoo.layers import activations
-from kzoo.layers.feed_forward import FeedForward
-from kzoo.layers.multi_head_attention import MultiHeadAttention
-from kzoo.layers.residual_sublayer import ResidualSublayer
+from kzoo.layers.transformer_block import TransformerBlock
 
 
 @keras.saving.register_keras_serializable(package="kzoo")
-class EncoderBlock(keras.layers.Layer):
+class EncoderBlock(TransformerBlock):
     """Self-attention and a feed-forward network, each in a `ResidualSublayer`.
 
     Args:
         num_heads: N, the number of attention heads.
         intermediate_dim: F, the feed-forward network's inner width.
-        norm_placement: `"pre"`, `"post"` or `"none"`; see `ResidualSublayer`.
+        norm_placement: `"pre"`, `"post"` or another of `ResidualSublayer`'s.
         activation: Of the feed-forward network.
         dropout: Rate on the output of both sublayers, while training.
         attention_dropout: Rate on the attention scores, while training.
-        layer_norm_epsilon: Epsilon of both norms.
+        activation_dropout: Rate inside the feed-forward network, while training.
+        layer_norm_epsilon: Epsilon of the norms.
         fused: Whether one kernel projects query, key and value.
         use_bias: Whether projections and dense layers have biases.
-        kernel_initializer: Of all kernels.
+        kernel_initializer: Of all kernels but the next.
+        output_initializer: Of the kernels whose output is added to the skip
+            connection; by default the same.
+        residual: More of `ResidualSublayer`'s options, for both connections: `norm`,
+            `skip_scale`, `branch_scale`, `drop_path`, by name or number.
+        self_attention: A `MultiHeadAttention` in the place of the usual one.
+        feed_forward: A layer in the place of the usual `FeedForward`.
 
     Call arguments:
         inputs: (B, T, D).
@@ -47,66 +51,11 @@ class EncoderBlock(keras.layers.Layer):
         Vaswani et al. 2017, arXiv:1706.03762, section 3.1.
     """
 
-    def __init__(
-        self,
-        num_heads: int,
-        intermediate_dim: int,
-        *,
-        norm_placement: str = "pre",
-        activation="gelu",
-        dropout: float = 0.0,
-        attention_dropout: float = 0.0,
-        layer_norm_epsilon: float = 1e-5,
-        fused: bool = True,
-        use_bias: bool = True,
-        kernel_initializer="glorot_uniform",
-        **kwargs,
-    ):
-        super().__init__(**kwargs)
-        self.num_heads = num_heads
-        self.intermediate_dim = intermediate_dim
-        self.norm_placement = norm_placement
-        self.activation = activations.get(activation)
-        self.dropout = dropout
-        self.attention_dropout = attention_dropout
-        self.layer_norm_epsilon = layer_norm_epsilon
-        self.fused = fused
-        self.use_bias = use_bias
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.supports_masking = True
-        self.attention = self._residual(
-            "attention",
-            MultiHeadAttention(
-                num_heads,
-                fused=fused,
-                use_bias=use_bias,
-                dropout=attention_dropout,
-                kernel_initializer=self.kernel_initializer,
-                dtype=self.dtype_policy,
-                name="self_attention",
-            ),
-        )
-        self.feed_forward = self._residual(
-            "feed_forward",
-            FeedForward(
-                intermediate_dim,
-                activation=self.activation,
-                use_bias=use_bias,
-                kernel_initializer=self.kernel_initializer,
-                dtype=self.dtype_policy,
-                name="feed_forward_network",
-            ),
-        )
-
-    def _residual(self, name, sublayer):
-        return ResidualSublayer(
-            sublayer,
-            norm_placement=self.norm_placement,
-            dropout=self.dropout,
-            layer_norm_epsilon=self.layer_norm_epsilon,
-            dtype=self.dtype_policy,
-            name=name,
-        )
+    def __init__(self, num_heads: int, intermediate_dim: int, **kwargs):
+        super().__init__(num_heads, intermediate_dim, **kwargs)
+        sublayers = self._outer_sublayers()
+        self.attention = sublayers["attention"]
+        self.feed_forward = sublayers["feed_forward"]
 
     def build(self, input_shape):
         """Build both sublayers."""
@@ -159,19 +108,3 @@ class EncoderBlock(keras.layers.Layer):
     ):
         """Return the shape of the inputs."""
         return inputs_shape
-
-    def get_config(self):
-        """Return the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "num_heads": self.num_heads,
-            "intermediate_dim": self.intermediate_dim,
-            "norm_placement": self.norm_placement,
-            "activation": activations.serialize(self.activation),
-            "dropout": self.dropout,
-            "attention_dropout": self.attention_dropout,
-            "layer_norm_epsilon": self.layer_norm_epsilon,
-            "fused": self.fused,
-            "use_bias": self.use_bias,
-            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
-        }

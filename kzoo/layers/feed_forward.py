@@ -16,6 +16,8 @@ class FeedForward(keras.layers.Layer):
     gated:  y = (activation(x W_g + b_g) * (x W_1 + b_1)) W_2 + b_2
     ```
 
+    with dropout, where wanted, on what W_2 multiplies.
+
     A gated network has one kernel (D, 2 F), W_g beside W_1: one matrix product where
     separate kernels are two. At equal F it has half as many weights again; the paper
     takes 2/3 of F in exchange.
@@ -28,18 +30,21 @@ class FeedForward(keras.layers.Layer):
             sigmoid, the identity, ReLU, both forms of GELU and SiLU.
         gated: Whether the activation gates a second product; a gated name says so.
         output_dim: The width of the output; by default D.
+        dropout: Rate on the inner activations, while training.
         use_bias: Whether both layers have biases.
         kernel_initializer: Of the first layer.
         output_initializer: Of the second; by default the same.
 
     Call arguments:
         inputs: (..., D).
+        training: Whether dropout is on.
 
     Returns:
         (..., D), or of width `output_dim`.
 
     Raises:
-        InputError: If a width is not positive or the activation unknown.
+        InputError: If a width is not positive, the rate not one, or the activation
+            unknown.
 
     Example:
         >>> import numpy as np
@@ -58,6 +63,7 @@ class FeedForward(keras.layers.Layer):
         activation="gelu",
         gated: bool = False,
         output_dim: int | None = None,
+        dropout: float = 0.0,
         use_bias: bool = True,
         kernel_initializer="glorot_uniform",
         output_initializer=None,
@@ -65,14 +71,15 @@ class FeedForward(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         checks.positive(intermediate_dim=intermediate_dim)
-        if output_dim is not None:
-            checks.positive(output_dim=output_dim)
+        checks.positive_or_none(output_dim=output_dim)
+        checks.rate(dropout=dropout)
         self.intermediate_dim = intermediate_dim
         if isinstance(activation, str) and activation in activations.GATED:
             activation, gated = activations.GATED[activation], True
         self.activation = activations.get(activation)
         self.gated = gated
         self.output_dim = output_dim
+        self.dropout = dropout
         self.use_bias = use_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.output_initializer = keras.initializers.get(output_initializer)
@@ -92,6 +99,9 @@ class FeedForward(keras.layers.Layer):
             self.output_initializer or self.kernel_initializer,
         )
         self.outer.build((*input_shape[:-1], self.intermediate_dim))
+        self.inner_dropout = keras.layers.Dropout(
+            self.dropout, dtype=self.dtype_policy, name="inner_dropout"
+        )
 
     def _dense(self, name, units, initializer):
         return keras.layers.Dense(
@@ -102,13 +112,15 @@ class FeedForward(keras.layers.Layer):
             name=name,
         )
 
-    def call(self, inputs):
+    def call(self, inputs, training=None):
         """Return the transformed inputs, (..., D)."""
         x = self.inner(inputs)
-        if not self.gated:
-            return self.outer(self.activation(x))
-        gate, x = ops.split(x, 2, axis=-1)  # (..., F) each
-        return self.outer(self.activation(gate) * x)
+        if self.gated:
+            gate, x = ops.split(x, 2, axis=-1)  # (..., F) each
+            x = self.activation(gate) * x
+        else:
+            x = self.activation(x)
+        return self.outer(self.inner_dropout(x, training=training))
 
     def compute_output_shape(self, input_shape):
         """Return the shape of the inputs, with the output's width."""
@@ -123,6 +135,7 @@ class FeedForward(keras.layers.Layer):
             "activation": activations.serialize(self.activation),
             "gated": self.gated,
             "output_dim": self.output_dim,
+            "dropout": self.dropout,
             "use_bias": self.use_bias,
             "kernel_initializer": initializer(self.kernel_initializer),
             "output_initializer": self.output_initializer

@@ -84,11 +84,14 @@ class SinePositionEncoding(keras.layers.Layer):
     P[t, 2i + 1] = cos(t / max_wavelength^(2i / D))
     ```
 
-    The table is computed in float64 and kept as a constant; there are no weights.
+    or, not interleaved, all sines before all cosines, as Marian has them. The table
+    is computed in float64 and kept as a constant; there are no weights.
 
     Args:
         max_sequence_length: How many positions there are.
         max_wavelength: The longest wavelength over 2 pi.
+        interleaved: Whether sines and cosines take turns; if not, the first half of D
+            are sines.
 
     Call arguments:
         inputs: (B, T, D), D even; only its shape is used.
@@ -111,18 +114,27 @@ class SinePositionEncoding(keras.layers.Layer):
     """
 
     def __init__(
-        self, max_sequence_length: int, *, max_wavelength: float = 10_000.0, **kwargs
+        self,
+        max_sequence_length: int,
+        *,
+        max_wavelength: float = 10_000.0,
+        interleaved: bool = True,
+        **kwargs,
     ):
         super().__init__(**kwargs)
         checks.positive(max_sequence_length=max_sequence_length)
         self.max_sequence_length = max_sequence_length
         self.max_wavelength = max_wavelength
+        self.interleaved = interleaved
 
     def build(self, input_shape):
         """Compute the table, (max_sequence_length, D)."""
         check_length(input_shape[1], self.max_sequence_length)
         self.table = sine_table(
-            self.max_sequence_length, input_shape[-1], self.max_wavelength
+            self.max_sequence_length,
+            input_shape[-1],
+            self.max_wavelength,
+            self.interleaved,
         )
 
     def call(self, inputs, positions=None):
@@ -142,11 +154,15 @@ class SinePositionEncoding(keras.layers.Layer):
             **super().get_config(),
             "max_sequence_length": self.max_sequence_length,
             "max_wavelength": self.max_wavelength,
+            "interleaved": self.interleaved,
         }
 
 
 def sine_table(
-    max_sequence_length: int, hidden_dim: int, max_wavelength: float = 10_000.0
+    max_sequence_length: int,
+    hidden_dim: int,
+    max_wavelength: float = 10_000.0,
+    interleaved: bool = True,
 ) -> np.ndarray:
     """Return the table of `SinePositionEncoding`, (max_sequence_length, D) float32.
 
@@ -161,6 +177,9 @@ def sine_table(
         )
     exponent = np.arange(0, hidden_dim, 2) / hidden_dim
     angle = np.arange(max_sequence_length)[:, None] / max_wavelength**exponent
+    if not interleaved:
+        waves = np.concatenate([np.sin(angle), np.cos(angle)], axis=1)
+        return waves.astype("float32")
     table = np.empty((max_sequence_length, hidden_dim), "float32")
     table[:, 0::2] = np.sin(angle)
     table[:, 1::2] = np.cos(angle)

@@ -11,13 +11,16 @@ from safetensors.numpy import save_file
 from kzoo.errors import InputError
 from kzoo.files import replacing, write_json
 from kzoo.layers.positions import sine_table
-from kzoo.models.checkpoints import bert, distilbert, gpt2, roberta
+from kzoo.models.checkpoints import bert, distilbert, gpt2, marian, roberta
 from kzoo.models.checkpoints.tensor_files import SAFETENSORS, open_tensors
 from kzoo.models.checkpoints.weight_table import assign_weights
 
 # Model class -> its checkpoint families, told apart by their `model_type`.
-FAMILIES = {"TextClassifier": (bert, distilbert, roberta), "GPT2CausalLM": (gpt2,)}
-_SINES = "embedding/position/embeddings"
+FAMILIES = {
+    "TextClassifier": (bert, distilbert, roberta),
+    "GPT2CausalLM": (gpt2,),
+    "Translator": (marian,),
+}
 
 
 def read_config(cls, config: dict, folder: pathlib.Path):
@@ -32,7 +35,7 @@ def read_config(cls, config: dict, folder: pathlib.Path):
     for family in families:
         if config.get("model_type") == family.MODEL_TYPE:
             arguments = family.read_config(config, where)
-            if arguments.get("positions") == "sinusoidal":
+            if _has_sines(arguments):
                 arguments["positions"] = _stored_positions(family, arguments, folder)
             return family, arguments
     known = ", ".join(family.MODEL_TYPE for family in families)
@@ -52,16 +55,17 @@ def load_weights(model, family: types.ModuleType, folder, *, fresh=()) -> None:
     from kzoo.models.preset_folder import variables_of
 
     config = model.arguments
-    tensors = getattr(family, "adapted", _renamed)(open_tensors(folder), folder, config)
+    tensors = getattr(family, "open_tensors", open_tensors)(folder)
+    tensors = getattr(family, "adapted", _renamed)(tensors, folder, config)
     entries, ignorable = family.entries(config), family.IGNORABLE
     if fresh:
         head = [entry for entry in entries if entry.name in getattr(family, "HEAD", ())]
         absent = [e.name for e in head if not any(s in tensors for s in e.sources)]
         fresh = (*fresh, *absent)
-    if config.get("positions") == "sinusoidal":
-        sines = next(entry for entry in entries if entry.name == _SINES)
-        entries.remove(sines)
-        ignorable = (*ignorable, *map(re.escape, sines.sources))
+    if _has_sines(config):
+        for sines in _position_tables(family, entries):
+            entries.remove(sines)
+            ignorable = (*ignorable, *map(re.escape, sines.sources))
     assign_weights(
         variables_of(model),
         tensors,
@@ -89,8 +93,8 @@ def export_to_transformers(model, folder: str | os.PathLike) -> None:
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     weights = weights_of(model)
-    if config.get("positions") == "sinusoidal":
-        weights[_SINES] = sine_table(config["max_sequence_length"], model.hidden_dim)
+    if _has_sines(config):
+        weights.update(dict.fromkeys(family.POSITION_TABLES, _sines(config)))
     tensors = {}
     for entry in family.entries(config):
         tensors.update(entry.write(weights[entry.name].astype("float32")))
@@ -109,6 +113,8 @@ def export_to_transformers(model, folder: str | os.PathLike) -> None:
             "torch_dtype": "float32",
         },
     )
+    if hasattr(family, "generation_config"):
+        write_json(folder / "generation_config.json", family.generation_config(config))
 
 
 def _labels(model) -> dict:
@@ -146,14 +152,31 @@ def _renamed(tensors, where, config):
     return renamed
 
 
+def _has_sines(config: dict) -> bool:
+    return str(config.get("positions")).startswith("sinusoidal")
+
+
+def _sines(config: dict) -> np.ndarray:
+    return sine_table(
+        config["max_sequence_length"],
+        config["hidden_dim"],
+        interleaved=config["positions"] == "sinusoidal",
+    )
+
+
+def _position_tables(family, entries: list) -> list:
+    return [entry for entry in entries if entry.name in family.POSITION_TABLES]
+
+
 def _stored_positions(family, arguments, folder):
-    """Return "sinusoidal" where a checkpoint's positions are, else "learned".
+    """Return the kind of sines where a checkpoint's positions are, else "learned".
 
     Transformers computes the sines at the start only and uses what is stored.
     """
-    sines = next(e for e in family.entries(arguments) if e.name == _SINES)
-    stored = open_tensors(folder).get(sines.sources[0])
-    table = sine_table(arguments["max_sequence_length"], arguments["hidden_dim"])
-    if stored is None or stored.shape != table.shape:
-        return "sinusoidal"
-    return "sinusoidal" if np.abs(stored - table).max() < 1e-6 else "learned"
+    table, tensors = _sines(arguments), open_tensors(folder)
+    for entry in _position_tables(family, family.entries(arguments)):
+        stored = tensors.get(entry.sources[0])
+        if stored is not None and stored.shape == table.shape:
+            if np.abs(stored - table).max() >= 1e-6:
+                return "learned"
+    return arguments["positions"]

@@ -12,6 +12,7 @@ ARCHITECTURE = "DistilBertForSequenceClassification"
 MODEL_TYPE = "distilbert"
 # The heads of pretraining.
 IGNORABLE = (r"vocab_transform\..*", r"vocab_layer_norm\..*", r"vocab_projector\..*")
+POSITION_TABLES = ("embedding/position/embeddings",)
 # What makes a TextClassifier a DistilBERT, beyond its sizes.
 SHAPE = {
     "norm_placement": "post",

@@ -91,7 +91,8 @@ def test_real_tokens_do_not_see_padding():
 
 
 def test_dropout_only_while_training():
-    block, x = made(dropout=0.5, attention_dropout=0.5), array(B, T, D)
+    rates = {"dropout": 0.5, "attention_dropout": 0.4, "activation_dropout": 0.3}
+    block, x = made(**rates), array(B, T, D)
     still = to_numpy(block(x, training=False))
     assert_close(block(x), still, 0)
     assert not np.allclose(to_numpy(block(x, training=True)), still, atol=1e-2)
@@ -100,7 +101,8 @@ def test_dropout_only_while_training():
         for part in all_sublayers(block)
         if isinstance(part, keras.layers.Dropout)
     }
-    assert rates == {"output_dropout": 0.5, "score_dropout": 0.5}
+    expected = {"output_dropout": 0.5, "score_dropout": 0.4, "inner_dropout": 0.3}
+    assert rates == expected
 
 
 def test_attention_dropout_is_on_the_scores_and_not_elsewhere():
