@@ -55,4 +55,32 @@ def _blocks(config):
     return config["num_layers"] * (attention + feed_forward + 2 * norm) + norm
 
 
-_COUNTS = {"TextClassifier": _classifier, "GPT2CausalLM": _gpt2}
+def _translator(config):
+    d, rows = config["hidden_dim"], config["vocabulary_size"]
+    if config.get("positions") == "learned":
+        rows += 2 * config["max_sequence_length"]
+    rows += config.get("source_vocabulary_size") or 0
+    if not config.get("tie_embeddings", True):
+        rows += config["vocabulary_size"]
+    f = config.get("intermediate_dim") or 4 * d
+    layers = config["num_layers"]
+    decoder = {
+        "num_layers": config.get("num_decoder_layers") or layers,
+        "intermediate_dim": config.get("decoder_intermediate_dim") or f,
+    }
+    # Beside a block's own parts, a decoder's reads the encoder, and has a norm for it.
+    reading = decoder["num_layers"] * (4 * (d * d + d) + 2 * d)
+    count = rows * d + _blocks(config) + _blocks({**config, **decoder}) + reading
+    final_norm = config.get("final_norm")
+    if final_norm is None:
+        final_norm = config.get("norm_placement", "pre") == "pre"
+    if not final_norm:
+        count -= 2 * 2 * d  # one after the last block of each half
+    return count + config["vocabulary_size"] * config.get("logits_bias", False)
+
+
+_COUNTS = {
+    "TextClassifier": _classifier,
+    "GPT2CausalLM": _gpt2,
+    "Translator": _translator,
+}

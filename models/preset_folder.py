@@ -16,6 +16,7 @@ from kzoo.errors import InputError
 from kzoo.files import read_json, replacing, write_json
 from kzoo.models.checkpoints.tensor_files import open_tensors
 from kzoo.models.checkpoints.weight_table import Entry, assign_weights
+from kzoo.training.lora import adapter_variables, lora_layers
 
 FORMAT = "kzoo-preset-1"
 CONFIG, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer"
@@ -52,10 +53,19 @@ def save_weights(model, folder: str | os.PathLike) -> None:
 
 
 def weights_of(model) -> dict[str, np.ndarray]:
-    """Return the values of a model's weights by their paths inside the model."""
+    """Return the values of a model's weights by their paths inside the model.
+
+    A kernel with a LoRA adapter beside it is their sum, and the adapter stays out.
+    """
+    values = variables_of(model)
+    for layer in lora_layers(model):
+        part = "kernel" if hasattr(layer, "_kernel") else "embeddings"
+        for variable in (getattr(layer, f"_{part}"), *adapter_variables(layer)):
+            del values[_name(variable)]
+        values[_name(getattr(layer, f"_{part}"))] = getattr(layer, part)
     return {
-        name: np.asarray(keras.ops.convert_to_numpy(variable))
-        for name, variable in variables_of(model).items()
+        name: np.asarray(keras.ops.convert_to_numpy(value))
+        for name, value in values.items()
     }
 
 
@@ -66,11 +76,14 @@ def variables_of(model) -> dict:
     """
     variables = {}
     for variable in model.weights:
-        name = variable.path.split("/", 1)[-1]
         if variable.name == "seed_generator_state":
             continue
-        variables[name] = variable
+        variables[_name(variable)] = variable
     return variables
+
+
+def _name(variable) -> str:
+    return variable.path.split("/", 1)[-1]
 
 
 def is_preset_folder(folder: pathlib.Path) -> bool:

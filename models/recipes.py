@@ -57,6 +57,40 @@ _LANGUAGE_MODEL_FINE_TUNING: dict[str, Any] = {
     "beta_2": 0.999,
 }
 
+# Vaswani et al. 2017, with batches for one device.
+_TRANSLATOR: dict[str, Any] = {
+    **_FROM_SCRATCH,
+    "epochs": 20,
+    "batch_size": 64,
+    "batch_tokens": 4_096,
+    "learning_rate": 1e-3,
+    "min_learning_rate": 0.0,
+    "warmup": 4_000,
+    "decay": "inverse-sqrt",
+    "weight_decay": 0.0,
+    "beta_2": 0.98,
+    "accumulate": 1,
+    "label_smoothing": 0.1,
+    "decay_embeddings": True,
+    "tokenizer": "unigram",
+    "joint": True,
+    "byte_fallback": False,
+    "long_pairs": "drop",
+    "average_last": None,
+    "monitor": "val_bleu",
+    "validation_size": 1_000,
+    "validation_beams": 4,
+}
+_TRANSLATOR_FINE_TUNING: dict[str, Any] = {
+    **_TRANSLATOR,
+    "epochs": 3,
+    "batch_tokens": 2_048,
+    "learning_rate": 3e-5,
+    "warmup": 0.1,
+    "decay": "linear",
+    "beta_2": 0.999,
+}
+
 _RECIPES: dict[str, dict[str, Any]] = {
     "encoder-tiny": {
         **_FROM_SCRATCH,
@@ -105,11 +139,32 @@ _RECIPES: dict[str, dict[str, Any]] = {
     "gpt2-medium": {**_LARGE_LANGUAGE_MODEL, "learning_rate": 3e-4},
     "gpt2-large": {**_LARGE_LANGUAGE_MODEL, "learning_rate": 2.5e-4},
     "gpt2-xl": {**_LARGE_LANGUAGE_MODEL, "learning_rate": 2e-4},
+    "translator-tiny": {
+        **_TRANSLATOR,
+        "epochs": 10,
+        "batch_tokens": 1_024,
+        "learning_rate": 3e-3,
+        "warmup": 100,
+        "decay": "linear",
+    },
+    "translator-small": {
+        **_TRANSLATOR,
+        "epochs": 25,
+        "batch_tokens": 2_048,
+        "learning_rate": 1e-3,
+        "warmup": 1_000,
+        "average_last": 5,
+    },
+    "transformer-base": {**_TRANSLATOR, "learning_rate": 7e-4},
+    "transformer-big": {**_TRANSLATOR, "learning_rate": 5e-4},
+    "marian-base": {**_TRANSLATOR, "learning_rate": 3e-4, "warmup": 8_000},
+    "marian-big": {**_TRANSLATOR, "learning_rate": 2e-4, "warmup": 8_000},
 }
 
 _FINE_TUNING_OF = {
     "TextClassifier": FINE_TUNING,
     "GPT2CausalLM": _LANGUAGE_MODEL_FINE_TUNING,
+    "Translator": _TRANSLATOR_FINE_TUNING,
 }
 
 
@@ -126,7 +181,8 @@ def recipe(preset: str | None, family: str = "TextClassifier") -> dict[str, Any]
         `warmup` (steps, below 1 a share of them), `decay`, `weight_decay`, `clip_norm`,
         `label_smoothing` and `ema` (momentum of the weight average, or None). For a
         language model also `min_learning_rate`, `beta_2`, `accumulate`,
-        `epoch_steps`, `decay_embeddings` and `tokenizer` (the kind that is trained).
+        `epoch_steps`, `decay_embeddings` and `tokenizer` (the kind that is trained);
+        for a translator these, `batch_tokens`, and how it is tokenised and measured.
 
     Raises:
         InputError: If there is no such preset.

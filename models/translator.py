@@ -180,6 +180,7 @@ class Translator(Task):
         self.hidden_dim = hidden_dim
         self.max_sequence_length = max_sequence_length
         self.start_id, self.end_id, self.pad_id = start_id, end_id, pad_id
+        self.suppressed_ids = (pad_id,)
         self.tokenizer = tokenizer
 
         # Layers

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from kzoo.errors import InputError
-from kzoo.generation.prompts import PromptBatch
+from kzoo.generation.no_repeat import repeated_ngram_ids
 from kzoo.generation.search import Hypothesis, Search
-from kzoo.generation.session import Session
+from kzoo.generation.session import session_of, suppressed_ids
+from kzoo.generation.sources import SourceBatch
 
 EARLY = (True, False, "never")
 
@@ -28,6 +29,8 @@ class BeamSearch(Search):
             ended; False when no beginning, ended now, would be among the best;
             `"never"` when none could be, however it went on.
         num_results: How many texts to return, at most `num_beams`.
+        no_repeat_ngram: n where no n tokens may come twice in a text, prompt
+            included; 0 for no such rule.
 
     Raises:
         InputError: If a number is out of range, or the beams are wider than half the
@@ -52,6 +55,7 @@ class BeamSearch(Search):
         length_penalty: float = 1.0,
         early_finish: bool | str = False,
         num_results: int = 1,
+        no_repeat_ngram: int = 0,
     ):
         if not num_beams >= 1 or not 1 <= num_results <= num_beams:
             raise InputError(
@@ -68,31 +72,48 @@ class BeamSearch(Search):
         self.num_beams = num_beams
         self.length_penalty = length_penalty
         self.early_finish = early_finish
+        if not no_repeat_ngram >= 0:
+            raise InputError(
+                "The n-grams that may not come twice have one token or more.",
+                f"no_repeat_ngram={no_repeat_ngram!r}",
+                "Pass 0 for no such rule.",
+            )
         self.num_results = num_results
+        self.no_repeat_ngram = no_repeat_ngram
 
     def __call__(
         self,
         model,
         prompts: Sequence[np.ndarray],
         *,
-        max_new_tokens: int,
+        max_new_tokens: int | Sequence[int],
         stop_ids: Sequence[int] = (),
+        source: SourceBatch | None = None,
     ) -> list[list[Hypothesis]]:
-        """Return `num_results` hypotheses of each prompt, the best first."""
+        """Return `num_results` hypotheses of each prompt, the best first.
+
+        `max_new_tokens` may be a number for each prompt.
+        """
         beams, wanted = self.num_beams, 2 * self.num_beams
-        if wanted > model.vocabulary_size:
+        known = model.vocabulary_size - len(suppressed_ids(model))
+        if wanted > known:
             raise InputError(
                 "Each beam chooses among twice as many tokens as there are beams.",
-                f"num_beams={beams}, vocabulary_size={model.vocabulary_size}",
-                f"Pass at most {model.vocabulary_size // 2} beams.",
+                f"num_beams={beams}, a vocabulary of {known} tokens to generate",
+                f"Pass at most {known // 2} beams.",
             )
-        session = Session(model, PromptBatch.of(prompts), max_new_tokens)
-        states = [_Prompt(self, max_new_tokens, frozenset(stop_ids)) for _ in prompts]
+        limits = np.broadcast_to(max_new_tokens, len(prompts)).tolist()
+        session = session_of(model, prompts, max(limits), source)
+        states = [
+            _Prompt(self, prompt, limit, frozenset(stop_ids))
+            for prompt, limit in zip(prompts, limits, strict=True)
+        ]
         offsets = np.arange(len(prompts))
         first = True
-        for _ in range(max_new_tokens):
-            values, ids = session.top(wanted)
+        for _ in range(max(limits)):
             width = 1 if first else beams
+            banned = [ids for state in states for ids in state.banned(width)]
+            values, ids = session.top(wanted, banned)
             values = values.reshape(len(prompts), width, wanted)
             ids = ids.reshape(len(prompts), width, wanted)
             chosen = [
@@ -112,14 +133,22 @@ class BeamSearch(Search):
 class _Prompt:
     """The beams of one prompt."""
 
-    def __init__(self, search, max_new_tokens, stop_ids):
+    def __init__(self, search, prompt, max_new_tokens, stop_ids):
         self._search = search
+        self._prompt = tuple(int(token) for token in prompt)
         self._max_new_tokens = max_new_tokens
         self._stop_ids = stop_ids
         self._scores = np.zeros(1)  # of the beams, the best first
         self._texts: list[tuple[int, ...]] = [()]
         self._ended: list[tuple[float, tuple[int, ...]]] = []
         self.done = False
+
+    def banned(self, width):
+        """Return the ids that may not follow each of the first `width` beams."""
+        size = self._search.no_repeat_ngram
+        if not size or self.done:
+            return [[]] * width
+        return [repeated_ngram_ids(self._prompt + t, size) for t in self._texts]
 
     def step(self, values, ids):
         """Choose the next beams of (width, 2 beams) log-probabilities and ids.

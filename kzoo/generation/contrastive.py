@@ -6,9 +6,9 @@ import numpy as np
 from keras import ops
 
 from kzoo.errors import InputError
-from kzoo.generation.prompts import PromptBatch
 from kzoo.generation.search import Hypothesis, Search
-from kzoo.generation.session import Session
+from kzoo.generation.session import session_of
+from kzoo.generation.sources import SourceBatch
 
 
 class ContrastiveSearch(Search):
@@ -57,12 +57,12 @@ class ContrastiveSearch(Search):
         *,
         max_new_tokens: int,
         stop_ids: Sequence[int] = (),
+        source: SourceBatch | None = None,
     ) -> list[list[Hypothesis]]:
         """Return one hypothesis for each prompt; its score is the mean one."""
-        batch = PromptBatch.of(prompts)
-        session = Session(model, batch, max_new_tokens)
+        session = session_of(model, prompts, max_new_tokens, source)
         seen = _unit(session.output.hidden_states)  # (B, T, D)
-        real = batch.padding_mask
+        real = session.prompts.padding_mask
         logits = session.logits()
         rows = np.arange(len(prompts))
         k = min(self.k, logits.shape[-1])

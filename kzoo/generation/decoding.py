@@ -4,14 +4,14 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from kzoo.generation.prompts import PromptBatch
 from kzoo.generation.samplers import (
     Greedy,
     Sampler,
     as_sampler,
     penalise_repetition,
 )
-from kzoo.generation.session import Session
+from kzoo.generation.session import session_of
+from kzoo.generation.sources import SourceBatch
 
 
 def token_steps(
@@ -22,6 +22,7 @@ def token_steps(
     sampler: str | Sampler = "greedy",
     repetition_penalty: float = 1.0,
     finished: np.ndarray | None = None,
+    source: SourceBatch | None = None,
 ) -> Iterator[np.ndarray]:
     """Yield the next id of every row until all are finished.
 
@@ -29,13 +30,15 @@ def token_steps(
     read anew.
 
     Args:
-        model: A causal model with caches.
+        model: A model with caches.
         prompts: Ids that `check_prompts` returned, one or more rows.
         max_new_tokens: How many steps at most.
         sampler: See `as_sampler`.
         repetition_penalty: See `penalise_repetition`.
         finished: (B,) bool that the caller sets True where a row is done; read before
             every step.
+        source: What a model with an encoder reads, one text for each prompt; its
+            translations never fill the context, as `translate` sees to.
 
     Yields:
         (B,) int64.
@@ -44,7 +47,7 @@ def token_steps(
     finished = np.zeros(len(prompts), bool) if finished is None else finished
     texts = [np.asarray(prompt) for prompt in prompts]
     context = model.max_sequence_length
-    session = Session(model, PromptBatch.of(texts), max_new_tokens - 1)
+    session = session_of(model, texts, max_new_tokens - 1, source)
     for step in range(max_new_tokens):
         if isinstance(sampler, Greedy) and repetition_penalty == 1.0:
             ids = session.best()
@@ -61,7 +64,7 @@ def token_steps(
         if any(len(t) > context for t, f in zip(texts, finished, strict=True) if not f):
             texts = [t[-(context // 2) :] if len(t) > context else t for t in texts]
             left = max_new_tokens - step - 2
-            session = Session(model, PromptBatch.of(texts), min(left, context))
+            session = session_of(model, texts, min(left, context))
         else:
             session.extend(ids[:, None])
 

@@ -28,12 +28,18 @@ class PromptBatch:
     lengths: np.ndarray
 
     @classmethod
-    def of(cls, prompts: Sequence[Sequence[int]], pad_id: int = 0) -> "PromptBatch":
+    def of(
+        cls,
+        prompts: Sequence[Sequence[int]],
+        pad_id: int = 0,
+        width_multiple: int | None = None,
+    ) -> "PromptBatch":
         """Return the batch of prompts.
 
         Args:
             prompts: The ids of each, one or more.
             pad_id: What stands in the padding; no token sees it.
+            width_multiple: What the width is rounded up to; see `round_up`.
 
         Returns:
             The batch.
@@ -44,7 +50,7 @@ class PromptBatch:
             [[5, 6], [0, 7]]
         """
         lengths = np.array([len(prompt) for prompt in prompts], "int32")
-        width = round_up(int(lengths.max()))
+        width = round_up(int(lengths.max()), width_multiple)
         token_ids = np.full((len(prompts), width), pad_id, "int32")
         for row, prompt in zip(token_ids, prompts, strict=True):
             row[width - len(prompt) :] = prompt

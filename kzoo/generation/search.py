@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from kzoo.generation.sources import SourceBatch
+
 
 class Hypothesis(NamedTuple):
     """A text that a search has found.
@@ -30,12 +32,14 @@ class Search(abc.ABC):
         *,
         max_new_tokens: int,
         stop_ids: Sequence[int] = (),
+        source: SourceBatch | None = None,
     ) -> list[list[Hypothesis]]:
         """Return the hypotheses of each prompt, the best first.
 
         Args:
-            model: A causal model with caches.
+            model: A model with caches.
             prompts: Ids that `check_prompts` returned.
             max_new_tokens: How many tokens at most.
             stop_ids: Ids that end a text.
+            source: What a model with an encoder reads, one text for each prompt.
         """

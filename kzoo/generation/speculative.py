@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from kzoo.errors import InputError
-from kzoo.generation.prompts import PromptBatch
 from kzoo.generation.search import Hypothesis, Search
-from kzoo.generation.session import Session
+from kzoo.generation.session import session_of
+from kzoo.generation.sources import SourceBatch
 
 
 class Speculative(Search):
@@ -53,6 +53,7 @@ class Speculative(Search):
         *,
         max_new_tokens: int,
         stop_ids: Sequence[int] = (),
+        source: SourceBatch | None = None,
     ) -> list[list[Hypothesis]]:
         """Return one hypothesis for each prompt; its score is the share accepted."""
         if self.draft.vocabulary_size != model.vocabulary_size:
@@ -63,14 +64,22 @@ class Speculative(Search):
                 "Take a draft that was trained with the same tokenizer.",
             )
         return [
-            [self._complete(model, prompt, max_new_tokens, set(stop_ids))]
-            for prompt in prompts
+            [
+                self._complete(
+                    model,
+                    prompt,
+                    max_new_tokens,
+                    set(stop_ids),
+                    source and source.row(row),
+                )
+            ]
+            for row, prompt in enumerate(prompts)
         ]
 
-    def _complete(self, model, prompt, max_new_tokens, stop_ids):
+    def _complete(self, model, prompt, max_new_tokens, stop_ids, source):
         spare = max_new_tokens + self.num_draft_tokens + 1
-        large = Session(model, PromptBatch.of([prompt]), spare)
-        small = Session(self.draft, PromptBatch.of([prompt]), spare)
+        large = session_of(model, [prompt], spare, source)
+        small = session_of(self.draft, [prompt], spare, source)
         text = [int(large.best()[0])]
         unread = [text[-1]]  # what the draft has not read yet
         proposed = accepted = 0

@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 import keras
+from keras import ops
 
 from kzoo.errors import InputError
 from kzoo.layers.key_value_cache import KeyValueCache
@@ -19,6 +20,20 @@ class DecoderCache(NamedTuple):
 
     self_attention: KeyValueCache
     cross_attention: Any = ()
+
+    def with_rows(self, rows) -> "DecoderCache":
+        """Return the cache in which text i goes on from what is text `rows[i]` now.
+
+        What is of the encoder stays: texts change places among those of one source.
+
+        Args:
+            rows: (B',) int32.
+        """
+        return self._replace(self_attention=self.self_attention.with_rows(rows))
+
+    def widened(self, columns: int) -> "DecoderCache":
+        """Return the cache with so many more columns for tokens to come."""
+        return self._replace(self_attention=self.self_attention.widened(columns))
 
 
 @keras.saving.register_keras_serializable(package="kzoo")
@@ -198,7 +213,8 @@ class DecoderBlock(TransformerBlock):
         """Decode the next tokens, with what the cache holds; for inference.
 
         Args:
-            inputs: (B, T, D), the next T tokens.
+            inputs: (B, T, D), the next T tokens; B may be a multiple of the number
+                of encoder outputs, k texts one after the other for each.
             cache: What `make_cache` or the call before this one gave.
             cache_index: The column of the first of them in a cache of fixed size;
                 None lets the cache grow.
@@ -217,12 +233,16 @@ class DecoderBlock(TransformerBlock):
             positions=positions,
         )
         if self.cross_attention is not None:
+            shape, sources = ops.shape(x), ops.shape(cache.cross_attention.key)[0]
+            # The k texts of a source stand side by side as if they were one of k T
+            # tokens: in this attention none sees another.
             x, _ = self.cross_attention.call_with_cache(
-                x,
+                ops.reshape(x, (sources, -1, shape[-1])),
                 cache.cross_attention,
                 frozen=True,
                 padding_mask=encoder_padding_mask,
             )
+            x = ops.reshape(x, shape)
         return self.feed_forward(x), cache._replace(self_attention=tokens)
 
     def compute_output_shape(self, inputs_shape, **kwargs):

@@ -85,3 +85,27 @@ class KeyValueCache(NamedTuple):
             kernels.cache_update(self.key, key, index),
             kernels.cache_update(self.value, value, index),
         )
+
+    def with_rows(self, rows) -> "KeyValueCache":
+        """Return the cache of B' texts, each what another was.
+
+        Args:
+            rows: (B',) int32, numbers of texts.
+
+        Returns:
+            A cache of S columns.
+        """
+        return KeyValueCache(*(ops.take(x, rows, axis=0) for x in self))
+
+    def widened(self, columns: int) -> "KeyValueCache":
+        """Return the cache with more columns of zeros behind the last.
+
+        Args:
+            columns: How many.
+
+        Returns:
+            A cache of S + columns columns.
+        """
+        return KeyValueCache(
+            *(ops.pad(x, ((0, 0), (0, columns), (0, 0), (0, 0))) for x in self)
+        )

@@ -149,7 +149,7 @@ def test_searches_that_cannot_be(make, message):
 
 def test_beams_wider_than_the_vocabulary():
     model = small_gpt2(vocabulary_size=8)
-    with pytest.raises(InputError, match="vocabulary_size=8.*at most 4 beams"):
+    with pytest.raises(InputError, match="vocabulary of 8 tokens.*at most 4 beams"):
         BeamSearch(5)(model, prompts((3,), vocabulary_size=8), max_new_tokens=2)
 
 
