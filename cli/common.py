@@ -63,6 +63,38 @@ def open_language_model(run: str):
     return _open("GPT2CausalLM", run)
 
 
+def open_translator(run: str):
+    """Return the translator of a run folder, a Hugging Face folder or the hub.
+
+    Args:
+        run: The source.
+
+    Returns:
+        The model, with its tokenizer.
+
+    Raises:
+        InputError: If it is none, or has no tokenizer.
+    """
+    return _open("Translator", run)
+
+
+def open_model(run: str):
+    """Return the model of a run folder, a Hugging Face folder or the hub.
+
+    Args:
+        run: The source.
+
+    Returns:
+        The model of whichever family it is, with its tokenizer.
+
+    Raises:
+        InputError: If it is none, or has no tokenizer.
+    """
+    from kzoo.cli.families import class_name, family_of
+
+    return _open(class_name(family_of(run)), run)
+
+
 def _open(name: str, run: str):
     from kzoo import models
 

@@ -5,7 +5,7 @@ import os
 import pathlib
 from typing import Any
 
-from kzoo.cli.figures import _GREY, _new, _save, _tidy
+from kzoo.cli.figures import GREY, new, save, tidy
 from kzoo.training.depth_stacks import RECIPES
 
 # A colour and a dash for each recipe, the same in every figure.
@@ -48,18 +48,18 @@ def draw_depth(tables: dict, folder: str | os.PathLike) -> list[pathlib.Path]:
     files = []
     for name, figure in figures.items():
         path = folder / f"depth-{name}.png"
-        _save(figure, path)
+        save(figure, path)
         files.append(path)
     return files
 
 
 def _panels(rows, title):
     kinds = [kind for kind in _KINDS if any(row["kind"] == kind for row in rows)]
-    figure, axes = _new(5.2 * len(kinds) + 1.6, 4.2, ncols=len(kinds), squeeze=False)
+    figure, axes = new(5.2 * len(kinds) + 1.6, 4.2, ncols=len(kinds), squeeze=False)
     figure.suptitle(title, fontsize=12, x=0.08, ha="left", color="#111827")
     for kind, panel in zip(kinds, axes[0], strict=True):
-        _tidy(panel)
-        panel.set_title(_KINDS[kind], fontsize=10, loc="left", color=_GREY)
+        tidy(panel)
+        panel.set_title(_KINDS[kind], fontsize=10, loc="left", color=GREY)
     return figure, dict(zip(kinds, axes[0], strict=True))
 
 
@@ -112,8 +112,8 @@ def _by_layer(rows, column, name):
             ]
             _line(panel, recipe, points)
         panel.set_yscale("log")
-        panel.set_xlabel(f"block, of {depth}", fontsize=9, color=_GREY)
-        panel.set_ylabel(name, fontsize=9, color=_GREY)
+        panel.set_xlabel(f"block, of {depth}", fontsize=9, color=GREY)
+        panel.set_ylabel(name, fontsize=9, color=GREY)
     _legend(figure, rows)
     return figure
 
@@ -136,7 +136,7 @@ def _losses(rows):
                 )
         _depth_axis(panel, of_kind)
         rate = of_kind[0]["rate"]
-        panel.set_ylabel(f"loss, learning rate {rate:g}", fontsize=9, color=_GREY)
+        panel.set_ylabel(f"loss, learning rate {rate:g}", fontsize=9, color=GREY)
         panel.set_ylim(bottom=0)
     extra = []
     if any(row["warmup"] for row in rows):
@@ -144,7 +144,7 @@ def _losses(rows):
             Line2D(
                 [],
                 [],
-                color=_GREY,
+                color=GREY,
                 linestyle="",
                 marker="^",
                 markerfacecolor="white",
@@ -182,11 +182,11 @@ def _rates(rows):
             xytext=(0, -10),
             textcoords="offset points",
             fontsize=8,
-            color=_GREY,
+            color=GREY,
         )
         panel.set_yscale("log")
         _depth_axis(panel, of_kind)
-        panel.set_ylabel("learning rate", fontsize=9, color=_GREY)
+        panel.set_ylabel("learning rate", fontsize=9, color=GREY)
     _legend(figure, rows)
     return figure
 
@@ -196,4 +196,4 @@ def _depth_axis(panel, rows):
     panel.set_xscale("log", base=2)
     panel.set_xticks(depths, [str(depth) for depth in depths])
     panel.minorticks_off()
-    panel.set_xlabel("blocks", fontsize=9, color=_GREY)
+    panel.set_xlabel("blocks", fontsize=9, color=GREY)

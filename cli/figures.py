@@ -8,31 +8,33 @@ from typing import Any
 import numpy as np
 
 # One ink for the data, one for what it is compared with, grey for the rest.
-_INK, _OTHER, _GREY, _PAPER = "#1f4e79", "#d1662b", "#6b7280", "#ffffff"
+INK, OTHER, GREY, PAPER = "#1f4e79", "#d1662b", "#6b7280", "#ffffff"
 _TABLEAU = ("#1f4e79", "#d1662b", "#3d8f5f", "#8e4585", "#b5952c", "#4b5563")
 
 
-def _new(width: float, height: float, **kwargs):
+def new(width: float, height: float, **kwargs):
     """Return a figure and its axes on the Agg canvas, which needs no display."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), dpi=160, facecolor=_PAPER)
+    figure = Figure(figsize=(width, height), dpi=160, facecolor=PAPER)
     FigureCanvasAgg(figure)
     return figure, figure.subplots(**kwargs)
 
 
-def _tidy(axes) -> None:
+def tidy(axes) -> None:
+    """Leave an axes' two inner lines, light, with a grid behind the data."""
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):
         axes.spines[side].set_color("#c4c8ce")
-    axes.tick_params(colors=_GREY, labelsize=9, length=3)
+    axes.tick_params(colors=GREY, labelsize=9, length=3)
     axes.grid(axis="y", color="#e8eaed", linewidth=0.8)
     axes.set_axisbelow(True)
 
 
-def _save(figure, path: str | os.PathLike) -> None:
+def save(figure, path: str | os.PathLike) -> None:
+    """Write a figure as a PNG that appears whole or not at all."""
     from kzoo.files import replacing
 
     with replacing(path) as temporary:
@@ -55,8 +57,8 @@ def confusion(
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     classes = len(label_names)
     side = min(max(3.2, 0.75 * classes + 1.8), 14.0)
-    figure, axes = _new(side + 0.6, side)
-    blues = LinearSegmentedColormap.from_list("ink", [_PAPER, "#9dbcd8", _INK])
+    figure, axes = new(side + 0.6, side)
+    blues = LinearSegmentedColormap.from_list("ink", [PAPER, "#9dbcd8", INK])
     axes.imshow(shares, cmap=blues, vmin=0, vmax=1, aspect="equal")
     if classes <= 20:
         size = 11 if classes <= 6 else 8
@@ -71,7 +73,7 @@ def confusion(
                     va="center",
                     fontsize=size,
                     linespacing=1.4,
-                    color=_PAPER if dark else "#111827",
+                    color=PAPER if dark else "#111827",
                 )
     long = max(len(name) for name in label_names) > 9 and classes > 2
     ticks = range(classes)
@@ -81,12 +83,12 @@ def confusion(
     axes.set_yticks(ticks, label_names)
     axes.set_xticks(np.arange(-0.5, classes), minor=True)
     axes.set_yticks(np.arange(-0.5, classes), minor=True)
-    axes.grid(which="minor", color=_PAPER, linewidth=2)
+    axes.grid(which="minor", color=PAPER, linewidth=2)
     axes.tick_params(which="both", length=0, labelsize=10)
     for spine in axes.spines.values():
         spine.set_visible(False)
-    axes.set_xlabel("predicted label", color=_GREY, labelpad=8)
-    axes.set_ylabel("true label", color=_GREY, labelpad=8)
+    axes.set_xlabel("predicted label", color=GREY, labelpad=8)
+    axes.set_ylabel("true label", color=GREY, labelpad=8)
     axes.set_title(
         f"{metrics['accuracy']:.2%} of {metrics['examples']:,} right",
         fontsize=12,
@@ -100,10 +102,10 @@ def confusion(
         "each row adds up to 100 %",
         transform=axes.transAxes,
         fontsize=9,
-        color=_GREY,
+        color=GREY,
         va="bottom",
     )
-    _save(figure, path)
+    save(figure, path)
 
 
 def calibration(metrics: dict[str, Any], path: str | os.PathLike) -> None:
@@ -122,16 +124,16 @@ def calibration(metrics: dict[str, Any], path: str | os.PathLike) -> None:
     classes = len(metrics["labels"])
     left = min(float(low.min()), 1 / classes)
     left = np.floor(left * 20) / 20
-    figure, (top, bottom) = _new(
+    figure, (top, bottom) = new(
         5.2,
         5.6,
         nrows=2,
         sharex=True,
         gridspec_kw={"height_ratios": (4, 1), "hspace": 0.12},
     )
-    _tidy(top)
-    _tidy(bottom)
-    top.plot([left, 1], [left, 1], color=_GREY, linewidth=1.2, linestyle=(0, (4, 3)))
+    tidy(top)
+    tidy(bottom)
+    top.plot([left, 1], [left, 1], color=GREY, linewidth=1.2, linestyle=(0, (4, 3)))
     top.text(
         0.97,
         0.985,
@@ -139,13 +141,13 @@ def calibration(metrics: dict[str, Any], path: str | os.PathLike) -> None:
         ha="right",
         va="bottom",
         fontsize=9,
-        color=_GREY,
+        color=GREY,
     )
-    top.bar(low, accuracy, width * 0.94, align="edge", color=_INK, alpha=0.22)
-    top.plot(confidence, accuracy, "o-", color=_INK, markersize=5, linewidth=1.6)
+    top.bar(low, accuracy, width * 0.94, align="edge", color=INK, alpha=0.22)
+    top.plot(confidence, accuracy, "o-", color=INK, markersize=5, linewidth=1.6)
     top.set_ylim(0, 1.06)
     top.set_xlim(left, 1.0)
-    top.set_ylabel("share that is right", color=_GREY)
+    top.set_ylabel("share that is right", color=GREY)
     top.set_title(
         f"Calibration error {metrics['calibration_error']:.3f}",
         fontsize=12,
@@ -164,14 +166,14 @@ def calibration(metrics: dict[str, Any], path: str | os.PathLike) -> None:
         f"{leaning}",
         transform=top.transAxes,
         fontsize=9,
-        color=_GREY,
+        color=GREY,
     )
-    bottom.bar(low, counts / counts.sum(), width * 0.94, align="edge", color=_INK)
-    bottom.set_ylabel("examples", color=_GREY)
+    bottom.bar(low, counts / counts.sum(), width * 0.94, align="edge", color=INK)
+    bottom.set_ylabel("examples", color=GREY)
     bottom.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
-    bottom.set_xlabel("score of the predicted label", color=_GREY)
+    bottom.set_xlabel("score of the predicted label", color=GREY)
     figure.align_ylabels()
-    _save(figure, path)
+    save(figure, path)
 
 
 def history(runs: dict[str, list[dict]], path: pathlib.Path) -> None:
@@ -181,11 +183,11 @@ def history(runs: dict[str, list[dict]], path: pathlib.Path) -> None:
         runs: For each run's name the rows of its history.
         path: The PNG file to write.
     """
-    figure, (left, right) = _new(9.6, 4.0, ncols=2, gridspec_kw={"wspace": 0.22})
+    figure, (left, right) = new(9.6, 4.0, ncols=2, gridspec_kw={"wspace": 0.22})
     for axes, name in ((left, "loss"), (right, "accuracy")):
-        _tidy(axes)
+        tidy(axes)
         axes.set_title(name, fontsize=12, fontweight="bold", loc="left")
-        axes.set_xlabel("epoch", color=_GREY)
+        axes.set_xlabel("epoch", color=GREY)
         axes.xaxis.get_major_locator().set_params(integer=True)
     for index, (run, rows) in enumerate(runs.items()):
         colour = _TABLEAU[index % len(_TABLEAU)]
@@ -213,14 +215,12 @@ def history(runs: dict[str, list[dict]], path: pathlib.Path) -> None:
     from matplotlib.lines import Line2D
 
     styles = [
-        Line2D([], [], color=_GREY, linestyle="solid", label="validation"),
-        Line2D([], [], color=_GREY, linestyle=(0, (3, 2)), label="training"),
+        Line2D([], [], color=GREY, linestyle="solid", label="validation"),
+        Line2D([], [], color=GREY, linestyle=(0, (3, 2)), label="training"),
     ]
     if len(runs) > 1:
         for index, run in enumerate(runs):
             colour = _TABLEAU[index % len(_TABLEAU)]
             styles.append(Line2D([], [], color=colour, linewidth=3, label=run))
-    right.legend(
-        handles=styles, frameon=False, fontsize=9, labelcolor=_GREY, loc="best"
-    )
-    _save(figure, path)
+    right.legend(handles=styles, frameon=False, fontsize=9, labelcolor=GREY, loc="best")
+    save(figure, path)

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from kzoo.cli.common import Json
+from kzoo.cli.backend import choose_backend
+from kzoo.cli.common import Backend, Json, Run, open_model
 from kzoo.cli.console import Console
 
 app = typer.Typer(no_args_is_help=True, help="Pictures of runs.")
@@ -91,3 +92,71 @@ def depth(
     files = [str(path) for path in draw_depth(tables, out)]
     console.say("\n".join(files))
     console.finish({"files": files, "tables": tables})
+
+
+@app.command()
+def attention(
+    run: Run,
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="What the model reads.")],
+    *,
+    target_text: Annotated[
+        str | None,
+        typer.Option(
+            "--target-text",
+            metavar="TEXT",
+            help="A translator's target text; by default its own translation.",
+        ),
+    ] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            "--kind",
+            metavar="KIND",
+            help="Of a translator cross, encoder or decoder; by default cross.",
+        ),
+    ] = None,
+    layer: Annotated[
+        int | None,
+        typer.Option(
+            "--layer", metavar="N", help="In the PNG, from 1; by default the last."
+        ),
+    ] = None,
+    head: Annotated[
+        int | None,
+        typer.Option(
+            "--head", metavar="N", help="In the PNG, from 1; by default their mean."
+        ),
+    ] = None,
+    out: Annotated[
+        pathlib.Path | None,
+        typer.Option(
+            "--out",
+            metavar="FILE",
+            help="Where to write, as FILE.png and FILE.html; by default attention in "
+            "the run folder.",
+        ),
+    ] = None,
+    backend: Backend = None,
+    json: Json = False,
+) -> None:
+    """Draw which tokens each token reads: a PNG, and a page to point at.
+
+    The page holds every layer and head and needs nothing else. Classifiers and GPT-2
+    have self-attention; translators have cross-attention too.
+    """
+    console = Console(json)
+    choose_backend(backend)
+    from kzoo.cli.attention_figure import draw_attention
+    from kzoo.cli.attention_page import write_attention_page
+    from kzoo.cli.attention_reading import pick, read_attention
+
+    maps = read_attention(open_model(run), text, target_text)
+    chosen = pick(maps, kind)
+    base = out or pathlib.Path(run if pathlib.Path(run).is_dir() else ".", "attention")
+    base = base.with_suffix("") if base.suffix in (".png", ".html") else base
+    files = [base.with_name(f"{base.name}.{suffix}") for suffix in ("png", "html")]
+    title = text if len(text) <= 80 else f"{text[:79]}…"
+    draw_attention(chosen, files[0], layer=layer, head=head, title=title)
+    write_attention_page(maps, files[1], title=text)
+    console.say("\n".join(map(str, files)))
+    console.finish({"files": [str(file) for file in files], "kind": chosen.name})

@@ -141,7 +141,7 @@ _RECIPES: dict[str, dict[str, Any]] = {
     "gpt2-xl": {**_LARGE_LANGUAGE_MODEL, "learning_rate": 2e-4},
     "translator-tiny": {
         **_TRANSLATOR,
-        "epochs": 10,
+        "epochs": 4,
         "batch_tokens": 1_024,
         "learning_rate": 3e-3,
         "warmup": 100,

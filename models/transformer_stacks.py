@@ -1,5 +1,7 @@
 """The translator's two halves: from embedded tokens to hidden states."""
 
+from typing import Any, NamedTuple
+
 import keras
 
 from kzoo.layers import (
@@ -14,6 +16,18 @@ from kzoo.layers import (
 
 POSITIONS = ("sinusoidal", "sinusoidal_halves", "learned")
 PLACEMENTS = ("pre", "post")
+
+
+class TranslatorCache(NamedTuple):
+    """What the decoder keeps between the tokens.
+
+    Args:
+        blocks: A `DecoderCache` for each block; what is of the encoder is final.
+        encoder_padding_mask: (B, S) bool, True = real token.
+    """
+
+    blocks: tuple
+    encoder_padding_mask: Any
 
 
 class _Stack(keras.layers.Layer):

@@ -1,31 +1,16 @@
 """The translator: a Transformer encoder, and a decoder that reads its outputs."""
 
-from typing import Any, NamedTuple
-
 import keras
 from keras import ops
 
 from kzoo.layers import TokenEmbedding, activations, checks
 from kzoo.models.task import Task
-from kzoo.models.transformer_stacks import DecoderStack, EncoderStack
-from kzoo.training.compiling import compile_language_model
+from kzoo.models.transformer_stacks import DecoderStack, EncoderStack, TranslatorCache
+from kzoo.training.compiling import compile_translator
 
 # What every block of both stacks is given.
 _BLOCK = ("norm_placement", "activation", "dropout", "attention_dropout")
 _BLOCK += ("activation_dropout", "layer_norm_epsilon")
-
-
-class TranslatorCache(NamedTuple):
-    """What the decoder keeps between the tokens.
-
-    Args:
-        blocks: A `DecoderCache` for each block, with the keys and values of the
-            encoder's outputs, which are computed once.
-        encoder_padding_mask: (B, S) bool, True = real token.
-    """
-
-    blocks: tuple
-    encoder_padding_mask: Any
 
 
 @keras.saving.register_keras_serializable(package="kzoo")
@@ -38,11 +23,11 @@ class Translator(Task):
     logits = y E_t^T + b                           a = sqrt(D); b where there is one
     ```
 
-    Marian's models are `norm_placement="post"`, `positions="sinusoidal_halves"` with
-    a bias on the logits; the 2017 Transformer is post-LN with ReLU; pre-LN stacks end
-    in a norm of their own. With one vocabulary for both languages the encoder's table,
-    the decoder's and the head are the same one. The model is built and compiled (AdamW,
-    cross-entropy over real tokens) when it is made, and can be compiled again.
+    Marian's models are post-LN with `positions="sinusoidal_halves"` and a bias on the
+    logits, the 2017 Transformer is post-LN with ReLU. With one vocabulary for both
+    languages the encoder's table, the decoder's and the head are the same one. The
+    model is built and compiled (AdamW, smoothed cross-entropy over real tokens) when
+    it is made, and can be compiled again.
 
     Args:
         vocabulary_size: V, the tokens of the target language.
@@ -141,8 +126,12 @@ class Translator(Task):
         num_decoder_layers = num_decoder_layers or num_layers
         decoder_num_heads = decoder_num_heads or num_heads
         intermediate_dim = intermediate_dim or 4 * hidden_dim
-        checks.positive(num_layers=num_layers, num_decoder_layers=num_decoder_layers)
-        checks.positive(num_heads=num_heads, decoder_num_heads=decoder_num_heads)
+        checks.positive(
+            num_layers=num_layers,
+            num_decoder_layers=num_decoder_layers,
+            num_heads=num_heads,
+            decoder_num_heads=decoder_num_heads,
+        )
         final_norm = norm_placement == "pre" if final_norm is None else final_norm
         pad_id = vocabulary_size - 1 if pad_id is None else pad_id
         start_id = pad_id if start_id is None else start_id
@@ -207,7 +196,7 @@ class Translator(Task):
                 name="output_projection",
             )
         self.build()
-        compile_language_model(self)
+        compile_translator(self)
         self._first_optimizer = self.optimizer
 
     def _initializer(self, table=False):

@@ -78,7 +78,7 @@ def choose_columns(
     asked = [c for c in (text_column, pair_column, label_column) if c is not None]
     names = _header_names(table, asked, header)
     if names is None and header is None and label_column is not None:
-        position = _position(label_column, table, None)
+        position = column_position(label_column, table, None)
         if _first_label_is_a_name(table, position):
             names = [str(cell).strip() for cell in table.rows[0]]
             table.notes.append(
@@ -89,7 +89,7 @@ def choose_columns(
     pair = _positions(pair_column, table, names) if pair_column is not None else ()
     label = None
     if label_column is not None:
-        label = _position(label_column, table, names)
+        label = column_position(label_column, table, names)
     if not text or (label is None and require_labels):
         text, pair, label = _sniff(table, names, text, pair, label, require_labels)
         if not require_labels and label_column is None:
@@ -122,10 +122,23 @@ def _parts(column: str | int) -> list[str]:
 def _positions(column, table: Table, names) -> tuple[int, ...]:
     if names is not None and str(column) in names:
         return (names.index(str(column)),)
-    return tuple(_position(part, table, names) for part in _parts(column))
+    return tuple(column_position(part, table, names) for part in _parts(column))
 
 
-def _position(column, table: Table, names) -> int:
+def column_position(column: str | int, table: Table, names) -> int:
+    """Return the position, from 0, of a column given by name or number from 1.
+
+    Args:
+        column: The column.
+        table: Its table.
+        names: The names of the columns, or `None` where there are none.
+
+    Returns:
+        The position.
+
+    Raises:
+        InputError: If there is no such column.
+    """
     column = str(column)
     count = len(names) if names is not None else len(table.rows[0])
     if names is not None:

@@ -27,7 +27,7 @@ def file_source(path: pathlib.Path, options: ReadOptions) -> Source:
         InputError: If nothing is there, or a folder has two files for one split.
     """
     if path.is_dir():
-        parts = _files_in_folder(path, options)
+        parts = files_in_folder(path, options)
         share = 0.1
     elif path.exists():
         split = split_in_name(path.name)
@@ -43,7 +43,25 @@ def file_source(path: pathlib.Path, options: ReadOptions) -> Source:
     return Source(str(path), names, lambda name: read_file(parts[name], options), share)
 
 
-def _files_in_folder(folder: pathlib.Path, options: ReadOptions):
+def files_in_folder(
+    folder: pathlib.Path,
+    options: ReadOptions,
+    expected: str = "train.csv, and where there are such validation.csv and test.csv "
+    "(or .tsv, .jsonl, .gz)",
+) -> dict[str, pathlib.Path]:
+    """Return the table of each split that a folder holds.
+
+    Args:
+        folder: The folder.
+        options: The caller's options.
+        expected: What such a folder holds, for the error.
+
+    Returns:
+        Split name to file.
+
+    Raises:
+        InputError: If there is none, or two for one split.
+    """
     if (folder / "dataset_info.json").exists():
         raise InputError(
             "A folder that TFDS wrote is read as tfds:FOLDER.",
@@ -69,8 +87,7 @@ def _files_in_folder(folder: pathlib.Path, options: ReadOptions):
         parts[split] = paths[0]
     if not parts:
         raise InputError(
-            "A data folder holds train.csv, and where there are such validation.csv "
-            "and test.csv (or .tsv, .jsonl, .gz).",
+            f"A data folder holds {expected}.",
             f"folder={str(folder)!r} without any",
             "Check the path, or name a single file.",
         )
@@ -116,17 +133,19 @@ def read_file(path: pathlib.Path, options: ReadOptions) -> RawExamples:
     rows, lines = table.rows, table.lines
     if columns.header:
         rows, lines = rows[1:], lines[1:]
-    _check_widths(path, rows, lines, width)
-    texts = _texts(table, rows, lines, columns.text)
+    check_widths(path, rows, lines, width)
+    texts = column_texts(table, rows, lines, columns.text)
     if columns.pair:
-        texts = list(zip(texts, _texts(table, rows, lines, columns.pair), strict=True))
+        seconds = column_texts(table, rows, lines, columns.pair)
+        texts = list(zip(texts, seconds, strict=True))
     labels = None
     if columns.label is not None:
         labels = [_label(row[columns.label]) for row in rows]
     return RawExamples(texts, labels, str(path), lines, notes=tuple(table.notes))
 
 
-def _check_widths(path, rows, lines, width: int) -> None:
+def check_widths(path: pathlib.Path, rows, lines, width: int) -> None:
+    """Raise an InputError if some rows of a file do not have `width` columns."""
     bad = [i for i, row in enumerate(rows) if len(row) != width]
     if bad:
         raise InputError(
@@ -138,7 +157,21 @@ def _check_widths(path, rows, lines, width: int) -> None:
         )
 
 
-def _texts(table: Table, rows, lines, columns: tuple[int, ...]) -> list[str]:
+def column_texts(table: Table, rows, lines, columns: tuple[int, ...]) -> list[str]:
+    """Return the cells of some columns, joined by a space, as a text for each row.
+
+    Args:
+        table: The table, for its names in messages.
+        rows: Those of its rows that are wanted.
+        lines: The line of each.
+        columns: Positions, from 0.
+
+    Returns:
+        The texts.
+
+    Raises:
+        InputError: If a cell holds no text.
+    """
     bad = [
         i for i, row in enumerate(rows) if not all(_is_text(row[c]) for c in columns)
     ]

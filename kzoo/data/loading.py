@@ -11,12 +11,14 @@ from kzoo.data.order import BatchOrder
 from kzoo.data.specs import read
 from kzoo.data.token_batches import TokenBatches
 from kzoo.data.token_rows import tokenize
+from kzoo.data.translation_batches import TranslationBatches
 from kzoo.errors import InputError
 
 # What loads the data of a model, by its task.
 _TASKS = {
     "classification": ("kzoo.data.loading", "load_labelled"),
     "causal_lm": ("kzoo.data.packed_loading", "load_packed"),
+    "translation": ("kzoo.data.translation_loading", "load_translation"),
 }
 
 
@@ -25,13 +27,13 @@ def load(spec: str | os.PathLike, split: str, model, **options):
 
     Args:
         spec: The data spec: for a classifier see `kzoo.data.read`, for a language
-            model `kzoo.data.read_corpus`.
+            model `kzoo.data.read_corpus`, for a translator `kzoo.data.read_pairs`.
         split: `train`, `validation`, `test` or `all`.
         model: A model of the zoo; its `task`, `tokenizer` and `max_sequence_length`
             are used.
         **options: `batch_size`, `seed`, `shuffle`, `progress` and the other arguments
             of `load_labelled` for a classifier, of `load_packed` for a language
-            model.
+            model, of `load_translation` for a translator.
 
     Returns:
         On the TensorFlow backend a `tf.data.Dataset`, on JAX and PyTorch a
@@ -52,7 +54,7 @@ def load(spec: str | os.PathLike, split: str, model, **options):
         raise InputError(
             f"Data is loaded for a model whose task is {' or '.join(_TASKS)}.",
             f"model.task={task!r}",
-            "Pass a TextClassifier or a GPT2CausalLM.",
+            "Pass a TextClassifier, a GPT2CausalLM or a Translator.",
         )
     module, name = _TASKS[task]
     return getattr(importlib.import_module(module), name)(spec, split, model, **options)
@@ -110,7 +112,7 @@ def load_labelled(
         batch_size=batch_size,
         seed=seed,
         shuffle=split == "train" if shuffle is None else shuffle,
-        max_length=_at_most(max_length, model.max_sequence_length),
+        max_length=at_most(max_length, model.max_sequence_length),
         length_multiple=length_multiple,
         window=window,
         drop_remainder=drop_remainder,
@@ -208,7 +210,7 @@ def token_batches_of(
     )
 
 
-def for_backend(source: TokenBatches):
+def for_backend(source: TokenBatches | TranslationBatches):
     """Return batches in the form that `fit` takes on the backend in use.
 
     Args:
@@ -272,12 +274,24 @@ def sample_weights(
     return per_class.astype("float32")[examples.labels]
 
 
-def _at_most(max_length: int | None, limit: int | None) -> int | None:
+def at_most(max_length: int | None, limit: int | None) -> int | None:
+    """Return the most tokens of a text: what is asked for, within a model's limit.
+
+    Args:
+        max_length: What is asked for; `None` is the limit.
+        limit: What the model has positions for, if that is limited.
+
+    Returns:
+        The number, or `None` where nothing limits it.
+
+    Raises:
+        InputError: If more is asked for than the model has.
+    """
     if max_length is None or limit is None:
         return limit if max_length is None else max_length
     if max_length > limit:
         raise InputError(
-            "Texts are cut to what the model has positions for.",
+            "A text is no longer than what the model has positions for.",
             f"max_length={max_length}, model.max_sequence_length={limit}",
             f"Pass {limit} or less.",
         )

@@ -12,7 +12,7 @@ DOCUMENTS = ("file", "blank-line")
 
 @dataclasses.dataclass(frozen=True)
 class ReadOptions:
-    """The options of `kzoo.data.read`; each has a default.
+    """The options of `kzoo.data.read` and its kin; each has a default.
 
     Args:
         text_column: Name or number (from 1) of the text column; `"2+3"` joins two.
@@ -27,13 +27,19 @@ class ReadOptions:
         validation_share: Share of the rows cut for a missing validation split.
         test_share: Share of the rows cut for a missing test split.
         empty_text: What a text of nothing but white space is: an `"error"`, a row to
-            `"drop"`, or a row to `"keep"`.
+            `"drop"`, or a row to `"keep"`. `None` is an error, but drops such pairs
+            of texts to translate.
         require_labels: Whether a source without labels is an error.
         size: How many examples a `demo:` source generates for the split.
         download: Whether TFDS may download and prepare what `tfds:NAME` lacks.
         data_dir: Where `tfds:NAME` looks for prepared data; `None` is TFDS's own.
         documents: What a document is in a text file to model: the whole `"file"`, or
             what stands between two blank lines (`"blank-line"`).
+        source_language: What is translated from, as the data names it: the ending of
+            files such as `train.de`, a column, a feature.
+        target_language: What is translated into.
+        source_column: Name or number of the column to translate from.
+        target_column: Name or number of the column to translate into.
 
     Raises:
         InputError: If a value is out of range.
@@ -49,15 +55,19 @@ class ReadOptions:
     format: str | None = None
     validation_share: float | None = None
     test_share: float | None = None
-    empty_text: str = "error"
+    empty_text: str | None = None
     require_labels: bool = True
     size: int | None = None
     download: bool = False
     data_dir: str | None = None
     documents: str = "file"
+    source_language: str | None = None
+    target_language: str | None = None
+    source_column: str | int | None = None
+    target_column: str | int | None = None
 
     def __post_init__(self) -> None:
-        if self.empty_text not in EMPTY_TEXT:
+        if self.empty_text not in (None, *EMPTY_TEXT):
             raise unknown_name("way to take empty text", self.empty_text, EMPTY_TEXT)
         if self.documents not in DOCUMENTS:
             raise unknown_name("kind of document", self.documents, DOCUMENTS)
@@ -68,6 +78,13 @@ class ReadOptions:
                 f"validation_share={self.validation_share}, "
                 f"test_share={self.test_share}",
                 "Pass shares such as 0.1.",
+            )
+        if self.source_language and self.source_language == self.target_language:
+            raise InputError(
+                "Text is translated from one language into another.",
+                f"source_language={self.source_language!r}, "
+                f"target_language={self.target_language!r}",
+                "Name two languages.",
             )
         if self.size is not None and self.size < 1:
             raise InputError(

@@ -4,6 +4,7 @@ import keras
 
 from kzoo.data.packed_batches import PackedBatches
 from kzoo.data.token_batches import TokenBatches
+from kzoo.data.translation_batches import TranslationBatches
 
 
 class TokenDataset(keras.utils.PyDataset):
@@ -27,7 +28,9 @@ class TokenDataset(keras.utils.PyDataset):
         2
     """
 
-    def __init__(self, batches: TokenBatches | PackedBatches) -> None:
+    def __init__(
+        self, batches: TokenBatches | PackedBatches | TranslationBatches
+    ) -> None:
         super().__init__(workers=1, use_multiprocessing=False)
         self.batches = batches
         self._in_epoch = False

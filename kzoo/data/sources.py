@@ -61,25 +61,11 @@ class Source:
 
     def shares(self, options: ReadOptions) -> dict[str, float]:
         """Return what is cut from `train`, by split: only what is not stored."""
-        given = {
-            "validation": options.validation_share,
-            "test": options.test_share,
-        }
-        shares = {}
-        for name, share in given.items():
-            share = self.default_share if share is None else share
-            if "train" in self.parts and name not in self.parts and share > 0:
-                shares[name] = share
-        return shares
+        return shares_to_cut(self.parts, options, self.default_share)
 
     def splits(self, options: ReadOptions) -> dict[str, str]:
         """Return the splits that can be read: `"stored"`, `"cut"` or `"rest"`."""
-        shares = self.shares(options)
-        found = {name: "stored" for name in self.parts}
-        found.update({name: "cut" for name in shares})
-        if shares:
-            found["train"] = "rest"
-        return {name: found[name] for name in SPLITS if name in found}
+        return how_splits_come(self.parts, self.shares(options))
 
 
 def read_source(source: Source, split: str, options: ReadOptions) -> Examples:
@@ -100,7 +86,7 @@ def read_source(source: Source, split: str, options: ReadOptions) -> Examples:
         raise unknown_name("split", split, (*SPLITS, "all"))
     known = source.splits(options)
     if split != "all" and split not in known:
-        raise _no_such_split(source, split, known)
+        raise no_such_split(source, split, known)
     if split == "all":
         raw = _join([source.read_part(name) for name in source.parts])
         train = raw
@@ -124,7 +110,39 @@ def read_source(source: Source, split: str, options: ReadOptions) -> Examples:
     return _finish(raw, names, options, needs_two=alone or split == "train")
 
 
-def _no_such_split(source: Source, split: str, known: dict) -> InputError:
+def shares_to_cut(
+    parts: Sequence[str], options: ReadOptions, default_share: float
+) -> dict[str, float]:
+    """Return the share of `train` that each split that is not stored gets."""
+    given = {"validation": options.validation_share, "test": options.test_share}
+    shares = {}
+    for name, share in given.items():
+        share = default_share if share is None else share
+        if "train" in parts and name not in parts and share > 0:
+            shares[name] = share
+    return shares
+
+
+def how_splits_come(parts: Sequence[str], shares: dict[str, float]) -> dict[str, str]:
+    """Return the splits that can be read: `"stored"`, `"cut"` or `"rest"`."""
+    found = {name: "stored" for name in parts}
+    found.update({name: "cut" for name in shares})
+    if shares:
+        found["train"] = "rest"
+    return {name: found[name] for name in SPLITS if name in found}
+
+
+def no_such_split(source, split: str, known: dict) -> InputError:
+    """Return the error for a split that a source neither stores nor cuts.
+
+    Args:
+        source: Anything with `parts` and `where`.
+        split: The split asked for.
+        known: The splits there are.
+
+    Returns:
+        The error, to be raised by the caller.
+    """
     if source.parts == ("train",) and split in ("validation", "test"):
         fix = (
             f"Cut it from the training rows: {split}_share=0.1 (--{split}-share 0.1), "
@@ -203,11 +221,11 @@ def _written_labels(raw: RawExamples) -> list[str]:
     return labels
 
 
-def _without_empty_texts(raw: RawExamples, empty_text: str) -> RawExamples:
+def _without_empty_texts(raw: RawExamples, empty_text: str | None) -> RawExamples:
     empty = [i for i, text in enumerate(raw.texts) if _is_empty(text)]
     if not empty or empty_text == "keep":
         return raw
-    if empty_text == "error":
+    if empty_text != "drop":
         raise InputError(
             "Every example has a text.",
             f"{rows_at(raw.lines, empty)} of {raw.where} without one",

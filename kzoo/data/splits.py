@@ -1,6 +1,8 @@
 """Which split a file is, and how a split that is missing is cut from the rest."""
 
+import hashlib
 import re
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -52,7 +54,41 @@ def cut(count: int, shares: dict[str, float]) -> dict[str, np.ndarray]:
         >>> len(parts["validation"]), len(parts["train"])
         (108, 892)
     """
-    value = _hash(np.arange(count, dtype="uint64")) / 2.0**64
+    return _parted(_hash(np.arange(count, dtype="uint64")) / 2.0**64, shares)
+
+
+def cut_by_text(
+    texts: Sequence[str], shares: dict[str, float]
+) -> dict[str, np.ndarray]:
+    """Part rows as `cut` does, by a hash of each row's text in place of its index.
+
+    Rows of the same text, whatever its case and spacing, fall into the same split.
+
+    Args:
+        texts: A text for each row.
+        shares: The shares of `validation` and `test` to cut; `train` gets the rest.
+
+    Returns:
+        The row indices of each split, ascending.
+
+    Example:
+        >>> parts = cut_by_text(["Danke.", "Ja.", "danke."], {"test": 0.5})
+        >>> {name: rows.tolist() for name, rows in parts.items()}
+        {'test': [0, 2], 'train': [1]}
+    """
+    salt = str(_SALT).encode()
+    keys = (" ".join(text.casefold().split()) for text in texts)
+    digests = (
+        hashlib.sha256(salt + key.encode("utf-8", "surrogatepass")).digest()
+        for key in keys
+    )
+    heads = b"".join(digest[:8] for digest in digests)
+    bits = np.frombuffer(heads, dtype="<u8") >> np.uint64(11)
+    return _parted(bits / 2.0**53, shares)
+
+
+def _parted(value: np.ndarray, shares: dict[str, float]) -> dict[str, np.ndarray]:
+    """Part rows by a number in [0, 1) each, as `cut` says."""
     low, high = shares.get("validation", 0.0), 1.0 - shares.get("test", 0.0)
     bounds = {"validation": (0.0, low), "test": (high, 2.0)}
     parts = {

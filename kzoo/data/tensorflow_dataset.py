@@ -1,9 +1,10 @@
 """Token batches as a `tf.data.Dataset`: one pass over it is one epoch."""
 
 from kzoo.data.token_batches import TokenBatches
+from kzoo.data.translation_batches import TranslationBatches
 
 
-def as_tf_dataset(batches: TokenBatches):
+def as_tf_dataset(batches: TokenBatches | TranslationBatches):
     """Return the batches as a `tf.data.Dataset` of known length.
 
     A pass takes the epoch `batches.order.epoch`; handing out its last batch moves
@@ -28,18 +29,10 @@ def as_tf_dataset(batches: TokenBatches):
                 order.epoch = epoch + 1
             yield batch
 
-    inputs = {
-        "token_ids": tf.TensorSpec((None, None), tf.int32),
-        "padding_mask": tf.TensorSpec((None, None), tf.bool),
-    }
-    if batches.has_segments:
-        inputs["segment_ids"] = tf.TensorSpec((None, None), tf.int32)
-    signature: list = [inputs]
-    if batches.labels is not None:
-        signature.append(tf.TensorSpec((None,), tf.int32))
-    if batches.weights is not None:
-        signature.append(tf.TensorSpec((None,), tf.float32))
-    dataset = tf.data.Dataset.from_generator(passage, output_signature=tuple(signature))
+    signature = tf.nest.map_structure(
+        lambda part: tf.TensorSpec((None,) * part.axes, part.dtype), batches.layout
+    )
+    dataset = tf.data.Dataset.from_generator(passage, output_signature=signature)
     dataset = dataset.apply(tf.data.experimental.assert_cardinality(len(batches)))
     dataset = dataset.prefetch(2)
     dataset.batches = batches

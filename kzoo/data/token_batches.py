@@ -1,11 +1,20 @@
 """Padded batches of tokenised texts, by epoch and step."""
 
+import dataclasses
 import hashlib
 
 import numpy as np
 
 from kzoo.data.order import BatchOrder
 from kzoo.data.token_rows import TokenRows
+
+
+@dataclasses.dataclass(frozen=True)
+class ArraySpec:
+    """The type of an array and how many axes it has; their sizes vary."""
+
+    dtype: str
+    axes: int
 
 
 class TokenBatches:
@@ -76,6 +85,19 @@ class TokenBatches:
     def has_segments(self) -> bool:
         """Whether inputs have `segment_ids`: the texts are pairs."""
         return self.rows.flat_segments is not None
+
+    @property
+    def layout(self) -> tuple:
+        """What a batch consists of: `ArraySpec` in place of each array."""
+        inputs = {
+            "token_ids": ArraySpec("int32", 2),
+            "padding_mask": ArraySpec("bool", 2),
+        }
+        if self.has_segments:
+            inputs["segment_ids"] = ArraySpec("int32", 2)
+        labels = () if self.labels is None else (ArraySpec("int32", 1),)
+        weights = () if self.weights is None else (ArraySpec("float32", 1),)
+        return (inputs, *labels, *weights)
 
     def width(self, positions: np.ndarray) -> int:
         """Return T of the batch of the examples at `positions`."""

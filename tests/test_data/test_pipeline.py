@@ -195,7 +195,7 @@ def test_predictions_return_in_the_order_of_the_texts(model):
     data = kzoo.data.batches(texts, model.tokenizer, batch_size=2, length_multiple=1)
     classifier = summing_model()
     found = classifier.predict(data, verbose=0)[data.batches.order.inverse]
-    wanted = [sum(model.tokenizer.encode(text)[0]) for text in texts]
+    wanted = [sum(model.tokenizer.encode(text)) for text in texts]
     np.testing.assert_allclose(found[:, 0], np.array(wanted) / 100.0, rtol=1e-6)
 
 

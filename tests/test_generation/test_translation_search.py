@@ -4,6 +4,13 @@ import keras
 import numpy as np
 import pytest
 import torch
+from support.small_translator import (
+    PAD,
+    marian_folder,
+    padded,
+    small_translator,
+    sources,
+)
 
 from kzoo.errors import InputError
 from kzoo.generation import (
@@ -16,13 +23,6 @@ from kzoo.generation import (
     generate_ids,
 )
 from kzoo.models import Translator
-from tests.support.small_translator import (
-    PAD,
-    marian_folder,
-    padded,
-    small_translator,
-    sources,
-)
 
 START = np.array([PAD])
 
