@@ -5,7 +5,7 @@ import re
 # A full stop, question or exclamation mark with what closes behind it; in Chinese and
 # Japanese no space need follow.
 _WIDE = "。！？｡"
-_END = re.compile(rf"[{_WIDE}]+[”’」』）\"']*\s*|[.!?…]+[\"'”’»)\]]*(?:\s+|$)|\n\s*")
+_END = re.compile(rf"[{_WIDE}]+[”’」』）\"']*\s*|[.!?…]+[\"'”“’»)\]]*(?:\s+|$)|\n\s*")
 # A full stop behind these is no end: single letters, numbers, titles and the like.
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(\"'])(?:[^\W\d_]|\d+|[Dd]rs?|[Mm]rs?|[Mm]s|[Pp]rof|[Ss]t|[Jj]r|[Ss]r|"

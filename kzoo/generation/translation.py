@@ -246,9 +246,16 @@ class _Decoder:
             )
 
     def _decoded(self, rows, begun) -> list[list[Hypothesis]]:
-        model, source = self._model, SourceBatch.of(rows, self._model.pad_id)
+        """Return the hypotheses of some rows of ids."""
+        model, count = self._model, len(rows)
+        # A compiled step serves one number of rows: the last batches are filled up
+        # with texts of no words, so that there are few such numbers.
+        more = min(1 << (count - 1).bit_length(), self.batch_size) - count
+        rows = [*rows, *[[model.end_id]] * more]
+        begun = [*begun, *[begun[-1]] * more]
+        source = SourceBatch.of(rows, self._tokenizer.source.pad_id)
         room = model.max_sequence_length - max(map(len, begun))
-        limits = [min(self._limit, room)] * len(rows)
+        limits = [min(self._limit, room)] * count + [1] * more
         if self._max_ratio is not None:
             limits = [
                 max(1, min(limit, int(self._max_ratio * len(row))))
@@ -256,13 +263,14 @@ class _Decoder:
             ]
         options = {"stop_ids": (model.end_id,), "source": source}
         if isinstance(self._search, Search):
-            return self._search(model, begun, max_new_tokens=limits, **options)
+            found = self._search(model, begun, max_new_tokens=limits, **options)
+            return found[:count]
         found = generate_ids(
             model, begun, sampler=self._search, max_new_tokens=max(limits), **options
         )
         return [
             [Hypothesis(ids[:limit], float("nan"))]
-            for ids, limit in zip(found, limits, strict=True)
+            for ids, limit in zip(found[:count], limits[:count], strict=True)
         ]
 
     def _translation(self, hypothesis, begun):
