@@ -19,6 +19,7 @@ from kzoo.cli.generate import generate
 from kzoo.cli.presets import presets
 from kzoo.cli.quickstart import quickstart
 from kzoo.cli.train import train
+from kzoo.cli.translate import translate
 
 app = typer.Typer(
     name="kzoo",
@@ -34,6 +35,7 @@ for _command in (
     train,
     evaluate,
     classify,
+    translate,
     generate,
     export,
     validate,

@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 from kzoo.cli import run_folder, training_data
+from kzoo.cli.adaptation import adapt
 from kzoo.cli.console import Console
 from kzoo.cli.job import Job, class_weights
 from kzoo.cli.optimization import jit_compile, make_optimizer, set_steps
@@ -35,6 +36,7 @@ def start(job: Job, settings: dict[str, Any], console: Console, clock: Clock) ->
     from kzoo.training import compile_classifier
 
     set_steps(settings, len(batches.batches))
+    adapted = adapt(model, job.adaptation, console, train="^classifier/")
     compile_classifier(
         model,
         make_optimizer(settings),
@@ -53,7 +55,7 @@ def start(job: Job, settings: dict[str, Any], console: Console, clock: Clock) ->
         batches,
         checks,
         record,
-        dataclasses.asdict(job.model),
+        {**dataclasses.asdict(job.model), **adapted},
         examples=len(batches.batches.order.lengths),
     )
 

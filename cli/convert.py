@@ -8,6 +8,7 @@ import typer
 from kzoo.cli.backend import choose_backend
 from kzoo.cli.common import Backend, Json
 from kzoo.cli.console import Console
+from kzoo.cli.families import class_name, family_of
 from kzoo.errors import InputError, unknown_name
 
 FORMATS = ("kzoo", "transformers")
@@ -17,7 +18,8 @@ def convert(
     source: Annotated[
         str,
         typer.Argument(
-            metavar="SRC", help="A run, a Hugging Face folder, or hf://NAME."
+            metavar="SRC",
+            help="A run, a Hugging Face folder, a CTranslate2 folder, or hf://NAME.",
         ),
     ],
     target: Annotated[
@@ -46,7 +48,7 @@ def convert(
             "Name another folder, or pass --overwrite.",
         )
     choose_backend(backend)
-    from kzoo.models import TextClassifier
+    from kzoo import models
     from kzoo.models.presets import list_presets
 
     if source in list_presets() and not pathlib.Path(source).is_dir():
@@ -55,7 +57,8 @@ def convert(
             f"SRC={source}, a preset with random ones",
             "Train it first: kzoo train.",
         )
-    model = TextClassifier.from_preset(source)
+    family = family_of(source)
+    model = getattr(models, class_name(family)).from_preset(source)
     if to == "kzoo":
         model.save_to_preset(target)
     else:
@@ -70,7 +73,8 @@ def convert(
             "source": source,
             "target": str(target),
             "to": to,
-            "labels": list(model.label_names),
+            "family": family,
+            "labels": list(getattr(model, "label_names", ())),
             "parameters": model.count_params(),
             "files": files,
         }

@@ -11,8 +11,15 @@ from kzoo.errors import InputError, unknown_name
 KINDS = ("bpe", "characters")
 
 
-def open_tokenizer(name: str):
+def open_tokenizer(name: str, kinds: tuple[str, ...] = KINDS):
     """Return the tokenizer of a folder, a run or a file.
+
+    Args:
+        name: The folder, or the file.
+        kinds: What could have been named instead, to train one.
+
+    Returns:
+        The tokenizer, whatever its kind.
 
     Raises:
         InputError: If there is none.
@@ -24,7 +31,7 @@ def open_tokenizer(name: str):
     if inside.is_dir():
         path = inside
     if not path.exists():
-        raise unknown_name("tokenizer", name, (*KINDS, "a folder that exists"))
+        raise unknown_name("tokenizer", name, (*kinds, "a folder that exists"))
     return tokenizers.from_folder(path if path.is_dir() else path.parent)
 
 

@@ -1,4 +1,4 @@
-"""The options that say how labelled texts are read; see `kzoo.data.ReadOptions`."""
+"""The options that say how data are read; see `kzoo.data.ReadOptions`."""
 
 import dataclasses
 from typing import Annotated, Any
@@ -14,7 +14,8 @@ Data = Annotated[
         metavar="SPEC",
         help="demo:reviews, tfds:NAME, tfds:NAME/CONFIG, tfds:FOLDER, a .csv, .tsv "
         "or .jsonl file (.gz too), or a folder with one such file for each split. For "
-        "gpt2 demo:stories, a .txt file, a folder of them, or prepared tokens.",
+        "gpt2 demo:stories, a .txt file, a folder of them, or prepared tokens. For "
+        "translator demo:en-de, a table, tfds:, or a folder of train.de and train.en.",
         rich_help_panel=_PANEL,
     ),
 ]
@@ -70,13 +71,48 @@ class DataOptions:
         ),
     ] = None
     empty_text: Annotated[
-        str,
+        str | None,
         _option(
             "--empty-text",
             metavar="error|drop|keep",
-            help="What to do with a row without text.",
+            help="What to do with a row without text; by default an error, and "
+            "drop for pairs to translate.",
         ),
-    ] = "error"
+    ] = None
+    source_language: Annotated[
+        str | None,
+        _option(
+            "--source",
+            "--source-language",
+            metavar="LANGUAGE",
+            help="What is translated from, as the data name it, such as de.",
+        ),
+    ] = None
+    target_language: Annotated[
+        str | None,
+        _option(
+            "--target",
+            "--target-language",
+            metavar="LANGUAGE",
+            help="What is translated into, such as en.",
+        ),
+    ] = None
+    source_column: Annotated[
+        str | None,
+        _option(
+            "--source-column",
+            metavar="COLUMN",
+            help="Name or number of the column to translate from.",
+        ),
+    ] = None
+    target_column: Annotated[
+        str | None,
+        _option(
+            "--target-column",
+            metavar="COLUMN",
+            help="Name or number of the column to translate into.",
+        ),
+    ] = None
     validation_share: Annotated[
         float | None,
         _option(

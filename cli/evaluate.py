@@ -16,11 +16,13 @@ from kzoo.cli.common import (
     Run,
     open_classifier,
     open_language_model,
+    open_translator,
 )
 from kzoo.cli.console import Console
 from kzoo.cli.data_options import Data, DataOptions
 from kzoo.cli.families import family_of
 from kzoo.cli.option_groups import with_groups
+from kzoo.cli.translating_options import TranslatingOptions
 from kzoo.cli.window_options import WindowOptions
 from kzoo.errors import InputError
 
@@ -35,7 +37,8 @@ def evaluate(
         typer.Option(
             "--split",
             metavar="train|validation|test|all",
-            help="Which part; by default test, or the one part that is there.",
+            help="Which part, or a name of the data's own such as test_2016_flickr; "
+            "by default test, or the one part that is there.",
             rich_help_panel="Data",
         ),
     ] = None,
@@ -54,19 +57,40 @@ def evaluate(
         typer.Option(
             "--predictions",
             metavar="FILE",
-            help="Write every text with its label and scores, as jsonl.",
+            help="Write every text with its label and scores, as jsonl; of a "
+            "translator the translations, a line each.",
         ),
     ] = None,
     windows: WindowOptions,
+    search: TranslatingOptions,
+    bleu_tokenize: Annotated[
+        str | None,
+        typer.Option(
+            "--bleu-tokenize",
+            metavar="13a|zh|char|intl|...",
+            help="How BLEU finds words; by default as the target language asks.",
+            rich_help_panel="Translator",
+        ),
+    ] = None,
+    ter: Annotated[
+        bool,
+        typer.Option(
+            "--ter",
+            help="Measure the translation edit rate too, which takes its time.",
+            rich_help_panel="Translator",
+        ),
+    ] = False,
     batch_size: BatchSize = 64,
     backend: Backend = None,
     json: Json = False,
 ) -> None:
-    """Measure a classifier or a language model.
+    """Measure a classifier, a translator or a language model.
 
     A classifier: accuracy, F1, confusion, calibration, in evaluation.json,
-    confusion.png and calibration.png. A language model: loss, perplexity
-    and bits per character by disjoint and by sliding windows, in
+    confusion.png and calibration.png. A translator: loss and perplexity of
+    the references, BLEU, lower-cased BLEU and chrF of its translations by
+    sacreBLEU, with its signatures. A language model: loss, perplexity and
+    bits per character by disjoint and by sliding windows. Both in
     evaluation.json.
     """
     if out is None:
@@ -79,7 +103,28 @@ def evaluate(
         out = pathlib.Path(run, "evaluation")
     choose_backend(backend)
     console = Console(json)
-    if family_of(run) == "gpt2":
+    family = family_of(run)
+    if family != "gpt2":
+        windows.refuse()
+    if family != "translator":
+        search.refuse()
+        if bleu_tokenize or ter:
+            raise InputError(
+                "BLEU and TER are for translators.",
+                "--bleu-tokenize or --ter for another family",
+                "Leave it out.",
+            )
+    if family == "translator":
+        from kzoo.cli.evaluate_translator import evaluate_translator
+
+        result = evaluate_translator(
+            open_translator(run), run, spec, split, data, search, out, console,
+            predictions=predictions, bleu_tokenize=bleu_tokenize, ter=ter,
+            batch_size=batch_size,
+        )  # fmt: skip
+        console.finish({"run": run, **result})
+        return
+    if family == "gpt2":
         if predictions is not None:
             raise InputError(
                 "A language model has no label for each text to write.",
@@ -94,7 +139,6 @@ def evaluate(
         )  # fmt: skip
         console.finish({"run": run, **result})
         return
-    windows.refuse()
     model = open_classifier(run)
     result = evaluate_model(
         model, spec, split, data, out, console, predictions, batch_size

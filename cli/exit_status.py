@@ -26,6 +26,7 @@ _EXTRAS = {
     "tensorflow_datasets": "data",
     "matplotlib": "plot",
     "tensorboard": "logging",
+    "sacrebleu": "translation",
     "jax": "jax",
     "torch": "torch",
 }

@@ -6,22 +6,17 @@ from typing import Annotated
 import typer
 
 from kzoo.cli.backend import choose_backend, quiet_stderr
-from kzoo.cli.common import (
-    Backend,
-    Json,
-    Run,
-    open_classifier,
-    open_language_model,
-)
+from kzoo.cli.common import Backend, Json, Run, open_model
 from kzoo.cli.console import Console
 from kzoo.cli.exit_status import Failure
-from kzoo.cli.families import family_of
+from kzoo.cli.export_search_options import ExportSearchOptions
+from kzoo.cli.option_groups import with_groups
 from kzoo.errors import InputError, unknown_name
 
 FORMATS = ("saved-model", "onnx")
-_OPENERS = {"classifier": open_classifier, "gpt2": open_language_model}
 
 
+@with_groups
 def export(
     run: Run,
     *,
@@ -61,6 +56,7 @@ def export(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an older artefact.")
     ] = False,
+    search: ExportSearchOptions,
     backend: Backend = None,
     json: Json = False,
 ) -> None:
@@ -88,6 +84,7 @@ def export(
         name=name,
         version=version,
         overwrite=overwrite,
+        **search.given(),
     )
     console.say(report.summary())
     console.finish(report.to_dict())
@@ -158,4 +155,4 @@ def validate(
 def _opened(run: str, backend: str | None):
     # Weights do not depend on the backend, and TensorFlow writes the files.
     choose_backend(backend or "tensorflow")
-    return _OPENERS[family_of(run)](run)
+    return open_model(run)

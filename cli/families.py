@@ -4,28 +4,23 @@ import importlib
 import pathlib
 from types import ModuleType
 
-from kzoo.errors import InputError, unknown_name
+from kzoo.errors import unknown_name
 
 # Family -> (the class, how it is trained).
 FAMILIES = {
     "classifier": ("TextClassifier", "kzoo.cli.classifier_training"),
     "gpt2": ("GPT2CausalLM", "kzoo.cli.gpt2_training"),
+    "translator": ("Translator", "kzoo.cli.translator_training"),
 }
-_PLANNED = ("translator",)
+_MODEL_TYPES = {"gpt2": "gpt2", "marian": "translator"}
 
 
 def check_family(name: str) -> None:
-    """Refuse a family that this version has not.
+    """Refuse a family that there is not.
 
     Raises:
         InputError: If there is no such family.
     """
-    if name in _PLANNED:
-        raise InputError(
-            f"This version trains {' and '.join(FAMILIES)} only.",
-            f"FAMILY={name}, which is not in this version",
-            f"Pass {' or '.join(FAMILIES)}.",
-        )
     if name not in FAMILIES:
         raise unknown_name("family", name, FAMILIES)
 
@@ -53,12 +48,15 @@ def family_of(run: str) -> str:
     """
     from kzoo.files import read_json
     from kzoo.models import preset_folder
+    from kzoo.models.checkpoints import ctranslate2
 
     folder = pathlib.Path(run)
     if run.startswith("hf://"):
         from kzoo.models.sources import _download
 
         folder = pathlib.Path(_download(run))
+    if ctranslate2.is_folder(folder):
+        return "translator"
     path = folder / preset_folder.CONFIG
     config = read_json(path) if path.is_file() else {}
     if not isinstance(config, dict):
@@ -66,4 +64,4 @@ def family_of(run: str) -> str:
     if config.get("format") == preset_folder.FORMAT:
         named = {cls: family for family, (cls, _) in FAMILIES.items()}
         return named.get(str(config.get("model")), "classifier")
-    return "gpt2" if config.get("model_type") == "gpt2" else "classifier"
+    return _MODEL_TYPES.get(str(config.get("model_type")), "classifier")

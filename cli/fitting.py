@@ -5,6 +5,7 @@ import os
 import pathlib
 from typing import Any
 
+from kzoo.cli.averaging import try_average
 from kzoo.cli.backend import quiet_stderr
 from kzoo.cli.console import Console
 from kzoo.cli.training_start import Start
@@ -23,6 +24,8 @@ class Outcome:
             holds those of the last step.
         best: The monitored value of it.
         metrics: The logs of that epoch.
+        average: What came of the mean of the last weights, or None where none was
+            asked for.
         interrupted: What to tell the user who interrupted it, or "".
         lost: What to tell of a loss that was no number, or "".
     """
@@ -32,6 +35,7 @@ class Outcome:
     best_epoch: int | None
     best: float | None
     metrics: dict[str, float]
+    average: dict[str, Any] | None = None
     interrupted: str = ""
     lost: str = ""
 
@@ -43,6 +47,7 @@ class Outcome:
             "best_epoch": self.best_epoch,
             "best": self.best,
             "metrics": self.metrics,
+            "average": self.average,
             "interrupted": bool(self.interrupted),
             "diverged": bool(self.lost),
         }
@@ -87,7 +92,7 @@ def fit(
             with quiet_stderr():  # Keras loads TensorFlow to make a config
                 model.save_to_preset(out)
 
-    batch_size = settings["batch_size"]
+    batch_size = start.batch_size or settings["batch_size"]
     monitor = settings["monitor"] if validation is not None else None
     # A signal may come while something is printed: only os.write can be nested.
     interruption = InterruptBetweenSteps(lambda: os.write(2, _STOPPING))
@@ -103,6 +108,7 @@ def fit(
     if settings["ema"]:
         # Before whatever saves: at the end of an epoch it puts the average in place.
         callbacks.append(keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
+    callbacks += [part for part in (start.scores, start.average) if part]
     callbacks += [keeper, history]
     if settings.get("early_stopping") and monitor:
         stop = keras.callbacks.EarlyStopping(
@@ -115,6 +121,12 @@ def fit(
     if not console.as_json:
         shown = Progress(batch_size, settings["total_steps"], tokens=start.tokens)
         closing.append(shown)
+        if start.scores:
+            last.append(
+                keras.callbacks.LambdaCallback(
+                    on_epoch_end=lambda *_: shown.say(_first_of(start.scores))
+                )
+            )
         if start.write and settings.get("sample"):
             last.append(
                 SampleTexts(
@@ -141,14 +153,42 @@ def fit(
     finally:
         for callback in closing:
             callback.close()
+    average = None
+    if start.average and start.average.count > 1 and not (interrupted or lost):
+        average = try_average(start, keeper, save, console)
     return Outcome(
         epochs=history.epochs,
         steps=history.steps,
         best_epoch=keeper.best_epoch,
         best=keeper.best,
         metrics=keeper.best_logs,
+        average=average,
         interrupted=interrupted,
         lost=lost,
+    )
+
+
+def load_kept(model, out: pathlib.Path) -> None:
+    """Give a model the weights that the run folder holds; adapters are merged.
+
+    Args:
+        model: The model that was trained.
+        out: The run folder.
+    """
+    from kzoo.models import preset_folder
+    from kzoo.training import merge_lora
+    from kzoo.training.lora import lora_layers
+
+    if lora_layers(model):
+        merge_lora(model)
+    preset_folder.load_weights(model, out)
+
+
+def _first_of(scores) -> str:
+    """Return a sentence, its reference and its translation, a line each."""
+    return (
+        f"  < {scores.sources[0]}\n  = {scores.references[0]}\n"
+        f"  > {scores.translations[0]}"
     )
 
 

@@ -4,9 +4,10 @@ import dataclasses
 from typing import Any
 
 from kzoo.cli import corpus_data, run_folder
+from kzoo.cli.adaptation import adapt
 from kzoo.cli.console import Console
 from kzoo.cli.job import Job
-from kzoo.cli.optimization import jit_compile, make_optimizer, set_steps
+from kzoo.cli.optimization import jit_compile, make_optimizer, set_length
 from kzoo.cli.overrides import parse_overrides
 from kzoo.cli.training_start import Clock, Start
 from kzoo.errors import InputError
@@ -66,9 +67,10 @@ def start(job: Job, settings: dict[str, Any], console: Console, clock: Clock) ->
     checks = None
     if held_out is not None:
         checks = kzoo.data.packed(held_out, length, shuffle=False, **options)
+    set_length(settings, job.train.warmup, len(batches.batches))
+    adapted = adapt(model, job.adaptation, console)
     if settings.get("remat"):
         rematerialised(model, model.blocks)
-    _set_length(settings, job, len(batches.batches))
     compile_language_model(
         model,
         make_optimizer(settings),
@@ -82,7 +84,7 @@ def start(job: Job, settings: dict[str, Any], console: Console, clock: Clock) ->
         batches,
         checks,
         {"train": _record(train), "validation": held_out and _record(held_out)},
-        dataclasses.asdict(job.model),
+        {**dataclasses.asdict(job.model), **adapted},
         examples=batches.batches.order.examples,
         tokens=length,
         write=lambda prompts: _write(model, prompts),
@@ -132,15 +134,6 @@ def _check_length(model, length: int) -> None:
             f"--sequence-length {length}, max_sequence_length="
             f"{model.max_sequence_length}",
             f"Pass {model.max_sequence_length} or less.",
-        )
-
-
-def _set_length(settings: dict[str, Any], job: Job, steps_per_epoch: int) -> None:
-    set_steps(settings, steps_per_epoch)
-    if job.train.warmup is None:
-        # The recipe's warm-up is for its own number of steps.
-        settings["warmup_steps"] = min(
-            settings["warmup_steps"], settings["total_steps"] // 10
         )
 
 

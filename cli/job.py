@@ -4,17 +4,30 @@ import dataclasses
 import json
 import pathlib
 
+from kzoo.cli.adaptation_options import AdaptationOptions
 from kzoo.cli.data_options import DataOptions
 from kzoo.cli.language_model_options import LanguageModelOptions
 from kzoo.cli.overrides import parse_overrides
 from kzoo.cli.train_options import ModelOptions, TrainOptions
+from kzoo.cli.translator_options import TranslatorOptions
 from kzoo.errors import InputError, unknown_name
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
-DECAYS = ("linear", "cosine", "constant")
+DECAYS = ("linear", "cosine", "constant", "inverse-sqrt")
 OPTIMIZERS = ("adamw", "muon")
-_EXAMPLES = {"classifier": "encoder-small", "gpt2": "gpt2-tiny"}
-MONITORS = ("val_loss", "val_accuracy", "loss", "accuracy")
+_EXAMPLES = {
+    "classifier": "encoder-small",
+    "gpt2": "gpt2-tiny",
+    "translator": "translator-small",
+}
+_OF_LABELS = ("cased", "class_weights", "label_column", "pair_column")
+_OF_PAIRS = ("source_language", "target_language", "source_column", "target_column")
+_MONITORS = ("val_loss", "val_accuracy", "loss", "accuracy")
+MONITORS = {
+    "classifier": _MONITORS,
+    "gpt2": _MONITORS,
+    "translator": ("val_bleu", "val_chrf", "val_loss", "val_perplexity"),
+}
 
 
 @dataclasses.dataclass
@@ -31,6 +44,8 @@ class Job:
     language: LanguageModelOptions = dataclasses.field(
         default_factory=LanguageModelOptions
     )
+    translator: TranslatorOptions = dataclasses.field(default_factory=TranslatorOptions)
+    adaptation: AdaptationOptions = dataclasses.field(default_factory=AdaptationOptions)
 
     def check(self) -> None:
         """Refuse what contradicts itself, before anything is loaded.
@@ -59,8 +74,9 @@ class Job:
             )
         if train.precision not in PRECISIONS:
             raise unknown_name("precision", train.precision, PRECISIONS)
-        if train.monitor not in MONITORS:
-            raise unknown_name("value to monitor", train.monitor, MONITORS)
+        monitors = MONITORS[self.family]
+        if train.monitor not in (None, *monitors):
+            raise unknown_name("value to monitor", train.monitor, monitors)
         if train.decay not in (None, *DECAYS):
             raise unknown_name("decay", train.decay, DECAYS)
         if train.optimizer not in (None, *OPTIMIZERS):
@@ -94,27 +110,57 @@ class Job:
             )
         parse_overrides(model.set)
         class_weights(train)
-        if self.family == "gpt2":
-            self._refuse_labels()
-        else:
-            self.language.refuse(self.family)
+        self.adaptation.check(model.source)
+        self._refuse_others()
 
-    def _refuse_labels(self) -> None:
-        """Refuse what speaks of labels, where there are none."""
-        given = {
-            "--cased": self.model.cased,
-            "--class-weights": self.train.class_weights,
-            "--label-smoothing": self.train.label_smoothing,
-            "--label-column": self.data.label_column,
-            "--pair-column": self.data.pair_column,
-        }
-        for name, value in given.items():
-            if value:
-                raise InputError(
-                    "A language model has neither labels nor pairs, and keeps case.",
-                    f"{name} for {self.family}",
-                    "Leave it out.",
-                )
+    def _refuse_others(self) -> None:
+        """Refuse the options of other families."""
+        if self.family != "gpt2":
+            self.language.refuse(self.family)
+        if self.family != "translator":
+            self.translator.refuse(self.family)
+            self._refuse(_OF_PAIRS, "Two languages are for translators.")
+        if self.family == "gpt2":
+            self._refuse(
+                (*_OF_LABELS, "label_smoothing"),
+                "A language model has neither labels nor pairs, and keeps case.",
+            )
+        if self.family == "translator":
+            self._refuse(
+                (*_OF_LABELS, "text_column"),
+                "A translator has no labels, and keeps case.",
+            )
+            self._check_batches()
+
+    def _refuse(self, names: tuple[str, ...], rule: str) -> None:
+        for name in names:
+            for options in (self.model, self.train, self.data):
+                if getattr(options, name, None):
+                    raise InputError(
+                        rule,
+                        f"--{name.replace('_', '-')} for {self.family}",
+                        "Leave it out.",
+                    )
+
+    def _check_batches(self) -> None:
+        options = self.translator
+        if self.train.batch_size and options.batch_tokens:
+            raise InputError(
+                "A batch has a number of pairs or a number of tokens.",
+                f"--batch-size {self.train.batch_size} --batch-tokens "
+                f"{options.batch_tokens}",
+                "Leave one of them out.",
+            )
+        if options.average_every and not options.average_last:
+            raise InputError(
+                "A mean is one of the last so many weights.",
+                f"--average-every {options.average_every} without --average-last",
+                "Pass --average-last 5.",
+            )
+        if options.long_pairs not in (None, "drop", "error"):
+            raise unknown_name(
+                "way to take long pairs", options.long_pairs, ("drop", "error")
+            )
 
 
 def class_weights(options: TrainOptions) -> str | dict | None:

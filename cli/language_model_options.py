@@ -1,4 +1,4 @@
-"""The options of `kzoo train gpt2` that no other family has."""
+"""The options of `kzoo train gpt2`, some of which a translator shares."""
 
 import dataclasses
 from typing import Annotated
@@ -8,6 +8,7 @@ import typer
 from kzoo.errors import InputError
 
 _PANEL = "Language model"
+_SHARED = {"translator": ("epoch_steps", "remat", "decay_embeddings")}
 
 
 def _option(*names: str, help: str, metavar: str | None = None, **kwargs):
@@ -18,7 +19,7 @@ def _option(*names: str, help: str, metavar: str | None = None, **kwargs):
 
 @dataclasses.dataclass
 class LanguageModelOptions:
-    """How running text is packed and learnt; for the family gpt2."""
+    """How running text is packed and learnt."""
 
     sequence_length: Annotated[
         int | None,
@@ -42,7 +43,7 @@ class LanguageModelOptions:
         _option(
             "--epoch-steps",
             metavar="N",
-            help="Steps between two validations; by default a pass over the text.",
+            help="Steps between two validations; by default a pass over the data.",
             min=1,
         ),
     ] = None
@@ -72,13 +73,15 @@ class LanguageModelOptions:
     ] = None
 
     def refuse(self, family: str) -> None:
-        """Refuse every option that is given, for another family.
+        """Refuse every option that is given and that another family has not.
 
         Raises:
             InputError: If one is given.
         """
         given = [
-            n for n, value in dataclasses.asdict(self).items() if value is not None
+            name
+            for name, value in dataclasses.asdict(self).items()
+            if value is not None and name not in _SHARED.get(family, ())
         ]
         if given:
             raise InputError(

@@ -22,6 +22,24 @@ def set_steps(settings: dict[str, Any], steps_per_epoch: int) -> None:
     settings["warmup_steps"] = int(warmup)
 
 
+def set_length(
+    settings: dict[str, Any], asked_warmup: float | None, steps_per_epoch: int
+) -> None:
+    """Settle the length as `set_steps`; the recipe's warm-up is a tenth at most.
+
+    Args:
+        settings: The settings; they are changed.
+        asked_warmup: What `--warmup` says, which stays as it is.
+        steps_per_epoch: Steps of an epoch of the data.
+    """
+    set_steps(settings, steps_per_epoch)
+    if asked_warmup is None:
+        # The recipe's warm-up is for its own number of steps.
+        settings["warmup_steps"] = min(
+            settings["warmup_steps"], settings["total_steps"] // 10
+        )
+
+
 def make_optimizer(settings: dict[str, Any]):
     """Return AdamW or Muon under the schedule that settings ask for.
 

@@ -6,7 +6,8 @@ from typing import Any
 from kzoo.errors import InputError
 
 # Constructor arguments that follow from the data.
-_FROM_DATA = ("vocabulary_size", "label_names", "tokenizer")
+_FROM_DATA = ("vocabulary_size", "label_names", "tokenizer", "source_vocabulary_size")
+_FROM_DATA += ("start_id", "end_id", "pad_id")
 
 
 def parse_overrides(pairs: list[str] | None) -> dict[str, Any]:

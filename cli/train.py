@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from kzoo.cli import run_folder
+from kzoo.cli.adaptation_options import AdaptationOptions
 from kzoo.cli.backend import choose_backend
 from kzoo.cli.common import Backend, Json
 from kzoo.cli.console import Console
@@ -15,12 +16,16 @@ from kzoo.cli.job import Job
 from kzoo.cli.language_model_options import LanguageModelOptions
 from kzoo.cli.option_groups import with_groups
 from kzoo.cli.train_options import ModelOptions, TrainOptions
+from kzoo.cli.translator_options import TranslatorOptions
 
 
 @with_groups
 def train(
     family: Annotated[
-        str, typer.Argument(metavar="FAMILY", help="What to train: classifier or gpt2.")
+        str,
+        typer.Argument(
+            metavar="FAMILY", help="What to train: classifier, translator or gpt2."
+        ),
     ],
     *,
     spec: Data,
@@ -41,6 +46,8 @@ def train(
     model: ModelOptions,
     options: TrainOptions,
     language: LanguageModelOptions,
+    translator: TranslatorOptions,
+    adaptation: AdaptationOptions,
     overwrite: Annotated[
         bool,
         typer.Option("--overwrite", help="Write over an older run."),
@@ -59,7 +66,10 @@ def train(
     check_family(family)
     from kzoo.cli.training_job import run_training
 
-    job = Job(spec, validation, out, data, model, options, family, language)
+    job = Job(
+        spec, validation, out, data, model, options, family, language, translator,
+        adaptation,
+    )  # fmt: skip
     job.check()
     run_folder.check_free(out, overwrite)
     choose_backend(backend)

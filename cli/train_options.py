@@ -49,8 +49,9 @@ class ModelOptions:
             "Model",
             "--tokenizer",
             metavar="FOLDER|FILE|KIND",
-            help="Use this tokenizer (vocab.txt, tokenizer.json) instead of training "
-            "one; for gpt2 also bpe or characters, to train such a one.",
+            help="Use the tokenizer of this run, folder or file instead of training "
+            "one. To train another kind: bpe or characters for gpt2, unigram or bpe "
+            "for translator.",
         ),
     ] = None
     vocabulary_size: Annotated[
@@ -70,7 +71,11 @@ class ModelOptions:
     max_length: Annotated[
         int | None,
         _option(
-            "Model", "--max-length", metavar="N", help="Cut texts at N tokens.", min=3
+            "Model",
+            "--max-length",
+            metavar="N",
+            help="Cut texts at N tokens; leave longer pairs out.",
+            min=3,
         ),
     ] = None
 
@@ -129,7 +134,7 @@ class TrainOptions:
         _option(
             "Training",
             "--decay",
-            metavar="linear|cosine|constant",
+            metavar="linear|cosine|constant|inverse-sqrt",
             help="How the learning rate falls after the rise.",
         ),
     ] = None
@@ -214,20 +219,22 @@ class TrainOptions:
         _option(
             "Training",
             "--early-stopping",
-            metavar="PATIENCE",
+            "--patience",
+            metavar="EPOCHS",
             help="Stop after so many epochs without a better one.",
             min=1,
         ),
     ] = None
     monitor: Annotated[
-        str,
+        str | None,
         _option(
             "Training",
             "--monitor",
-            metavar="val_loss|val_accuracy",
-            help="What tells the best epoch, whose weights are kept.",
+            metavar="val_loss|val_accuracy|val_bleu",
+            help="What tells the best epoch, whose weights are kept; val_loss, for a "
+            "translator val_bleu.",
         ),
-    ] = "val_loss"
+    ] = None
     seed: Annotated[
         int,
         _option(

@@ -81,16 +81,13 @@ def make_tokenizer(examples, model: ModelOptions, console: Console):
     from kzoo.tokenizers import WordPieceTokenizer
 
     if model.tokenizer is not None:
-        path = pathlib.Path(model.tokenizer).expanduser()
         if model.vocabulary_size or model.cased:
             raise InputError(
                 "A given tokenizer is taken as it is.",
                 "--tokenizer beside --vocabulary-size or --cased",
                 "Leave one of them out.",
             )
-        if path.is_dir():
-            return WordPieceTokenizer.from_folder(path)
-        return WordPieceTokenizer.from_file(path)
+        return _open_tokenizer(model.tokenizer)
     size = model.vocabulary_size
     if size is None:
         size = preset_config("TextClassifier", model.preset)["vocabulary_size"]
@@ -104,6 +101,28 @@ def make_tokenizer(examples, model: ModelOptions, console: Console):
         texts, vocabulary_size=size, lowercase=not model.cased
     )
     console.notes(tokenizer.notes)
+    return tokenizer
+
+
+def _open_tokenizer(name: str):
+    """Return the tokenizer of a run, a folder or a file, whatever its kind.
+
+    Raises:
+        InputError: If there is none, or none of single texts.
+    """
+    from kzoo import tokenizers
+    from kzoo.cli.corpus_data import open_tokenizer
+
+    path = pathlib.Path(name).expanduser()
+    if path.is_file() and path.name != "tokenizer.json":  # a list of word pieces
+        return tokenizers.WordPieceTokenizer.from_file(path)
+    tokenizer = open_tokenizer(name, ())
+    if not hasattr(tokenizer, "encode_batch") or tokenizer.pad_id is None:
+        raise InputError(
+            "A classifier's tokenizer is one of single texts, with padding.",
+            f"--tokenizer {name}, {tokenizer!r}",
+            "Name another, or leave it out to train one.",
+        )
     return tokenizer
 
 

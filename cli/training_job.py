@@ -29,17 +29,23 @@ def run_training(job: Job, console: Console) -> dict[str, Any]:
     """
     import keras
 
+    from kzoo.models.presets import preset_config
     from kzoo.models.recipes import recipe
     from kzoo.training import set_seed, strategy
 
     family = families.training_of(job.family)
     clock = Clock()
+    if job.model.preset is not None:
+        preset_config(families.class_name(job.family), job.model.preset)
     # For the settings: the preset's own, then what was asked for.
     settings = recipe(job.model.preset, families.class_name(job.family))
     asked = dataclasses.asdict(job.train)
-    if job.family == "gpt2":
+    if job.family != "classifier":
         asked.update(dataclasses.asdict(job.language))
+    if job.family == "translator":
+        asked.update(dataclasses.asdict(job.translator))
     settings.update({name: value for name, value in asked.items() if value is not None})
+    settings.setdefault("monitor", "val_loss")
     scope = strategy(settings["strategy"]).scope
     set_seed(settings["seed"])
     policy = keras.config.dtype_policy()
@@ -47,9 +53,11 @@ def run_training(job: Job, console: Console) -> dict[str, Any]:
     try:
         with scope():
             start = family.start(job, settings, console, clock)
+            # A step that makes variables is traced twice by TensorFlow.
+            start.model.optimizer.build(start.model.trainable_variables)
     finally:
         keras.config.set_dtype_policy(policy)
-    from kzoo.cli.fitting import fit
+    from kzoo.cli.fitting import fit, load_kept
 
     model = start.model
     record = {
@@ -82,14 +90,23 @@ def run_training(job: Job, console: Console) -> dict[str, Any]:
         raise Failure(outcome.lost)
     if outcome.interrupted:
         raise Interrupted(outcome.interrupted)
+    if start.finish is not None:
+        load_kept(model, job.out)
+        record.update(start.finish())
+        clock.lap("measure")
+        record["seconds"] = clock.seconds()
+        write_json(job.out / run_folder.RECORD, record)
     _tell(record, family.SHOWN, console)
     return record
 
 
 def _tell(record: dict[str, Any], shown: tuple[str, ...], console: Console) -> None:
     metrics = record["metrics"]
+    if record["average"] and record["average"]["kept"]:
+        metrics = record["average"]["metrics"]
     figures = ", ".join(f"{k} {metrics[k]:.4f}" for k in shown if k in metrics)
-    console.say(
-        f"Kept epoch {record['best_epoch']} of {record['epochs_done']}: {figures}; "
-        f"{record['seconds']['total']:.0f} s in all"
-    )
+    average = record["average"]
+    kept = f"epoch {record['best_epoch']} of {record['epochs_done']}"
+    if average and average["kept"]:
+        kept = f"the mean of the last {average['weights']} weights"
+    console.say(f"Kept {kept}: {figures}; {record['seconds']['total']:.0f} s in all")

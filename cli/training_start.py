@@ -20,6 +20,11 @@ class Start:
         examples: Examples of an epoch.
         tokens: Tokens of an example where rates are told in tokens, else None.
         write: Continues prompts with text, or None where a model does not write.
+        batch_size: Examples of a step, where settings do not say: 1 where a step is
+            taken as one example, of a mean number of tokens.
+        scores: A callback that adds to an epoch's logs what the best is chosen by.
+        average: A `kzoo.training.AverageWeights`, tried at the end.
+        finish: Measures the model that was kept, and returns what its record says.
     """
 
     model: Any
@@ -28,8 +33,12 @@ class Start:
     data_record: dict[str, Any]
     model_record: dict[str, Any]
     examples: int
-    tokens: int | None = None
+    tokens: float | None = None
     write: Callable[[list[str]], list[str]] | None = None
+    batch_size: int | None = None
+    scores: Any = None
+    average: Any = None
+    finish: Callable[[], dict[str, Any]] | None = None
 
 
 class Clock:

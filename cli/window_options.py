@@ -58,7 +58,7 @@ class WindowOptions:
         return PROTOCOLS[1:] if asked == "both" else (asked,)
 
     def refuse(self) -> None:
-        """Refuse every option that is given, for a classifier.
+        """Refuse every option that is given, for another family.
 
         Raises:
             InputError: If one is given.
@@ -67,6 +67,6 @@ class WindowOptions:
             if value is not None:
                 raise InputError(
                     "Windows are for language models.",
-                    f"--{name.replace('_', '-')} for a classifier",
+                    f"--{name.replace('_', '-')} for another family",
                     "Leave it out.",
                 )

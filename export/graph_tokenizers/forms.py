@@ -9,10 +9,26 @@ from kzoo.export.graph_tokenizers.onnx_byte_bpe import (
     onnx_byte_bpe,
     onnx_byte_bpe_limitations,
 )
+from kzoo.export.graph_tokenizers.onnx_byte_decoding import onnx_byte_bpe_decoder
+from kzoo.export.graph_tokenizers.onnx_sentencepiece import onnx_sentencepiece
+from kzoo.export.graph_tokenizers.onnx_sentencepiece_decoding import (
+    onnx_sentencepiece_decoder,
+)
 from kzoo.export.graph_tokenizers.onnx_wordpiece import onnx_wordpiece
+from kzoo.export.graph_tokenizers.sentencepiece_tables import (
+    sentencepiece_limitations,
+)
 from kzoo.export.graph_tokenizers.tensorflow_byte_bpe import TensorFlowByteBPE
+from kzoo.export.graph_tokenizers.tensorflow_sentencepiece import (
+    TensorFlowSentencePiece,
+)
 from kzoo.export.graph_tokenizers.tensorflow_wordpiece import TensorFlowWordPiece
-from kzoo.tokenizers import ByteBPETokenizer, WordPieceTokenizer
+from kzoo.tokenizers import (
+    ByteBPETokenizer,
+    SentencePieceTokenizer,
+    TranslationTokenizer,
+    WordPieceTokenizer,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,21 +36,37 @@ class GraphForms:
     """What makes the graphs of one kind of tokenizer.
 
     Args:
-        tensorflow: `(tokenizer, max_length)` to a `tf.Module`.
+        tensorflow: `(tokenizer, max_length)` to a `tf.Module` of texts to ids; those
+            that can have a method `decode` of ids to texts.
         onnx: `(tokenizer, max_length, *, opset, ir_version)` to an
             `onnx.ModelProto`.
         limitations: `(tokenizer)` to sentences: for which texts the ids may differ.
+        onnx_decoder: `(tokenizer, *, opset, ir_version)` to an `onnx.ModelProto` of
+            `ids` to `text`; None where there is no way back.
     """
 
     tensorflow: Callable
     onnx: Callable
     limitations: Callable[..., tuple[str, ...]]
+    onnx_decoder: Callable | None = None
 
 
+_SENTENCEPIECE = GraphForms(
+    TensorFlowSentencePiece,
+    onnx_sentencepiece,
+    sentencepiece_limitations,
+    onnx_sentencepiece_decoder,
+)
 _FORMS = {
     ByteBPETokenizer: GraphForms(
-        TensorFlowByteBPE, onnx_byte_bpe, onnx_byte_bpe_limitations
+        TensorFlowByteBPE,
+        onnx_byte_bpe,
+        onnx_byte_bpe_limitations,
+        onnx_byte_bpe_decoder,
     ),
+    # Texts of the source to ids, and ids of the target to texts.
+    TranslationTokenizer: _SENTENCEPIECE,
+    SentencePieceTokenizer: _SENTENCEPIECE,
     WordPieceTokenizer: GraphForms(TensorFlowWordPiece, onnx_wordpiece, limitations),
 }
 

@@ -1,5 +1,7 @@
 """Ids back to text inside an ONNX graph, by ONNX's own operators alone."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from kzoo.export.graph_tokenizers.byte_bpe_tables import spelt_bytes
@@ -10,9 +12,15 @@ from kzoo.export.graph_tokenizers.onnx_byte_bpe import (
     model_of,
 )
 from kzoo.export.graph_tokenizers.onnx_graph_writer import OnnxGraphWriter
-from kzoo.export.graph_tokenizers.onnx_utf8 import decode_bytes
+from kzoo.export.graph_tokenizers.onnx_utf8 import (
+    NOTHING,
+    character_codes,
+    decode_bytes,
+    replaced_bytes,
+)
 
-_REPLACED, _NOTHING = 256, 257  # places in the table of strings, behind the bytes
+# What `str.strip` takes off.
+WHITESPACE = [code for code in range(0x3001) if chr(code).isspace()]
 
 
 def onnx_byte_bpe_decoder(
@@ -42,11 +50,38 @@ def onnx_byte_bpe_decoder(
     Raises:
         InputError: An `opset` that is too low.
     """
+    spelt = spelt_bytes(tokenizer, skip_special_tokens)
+    return spelling_model(spelt, opset=opset, ir_version=ir_version, prefix=prefix)
+
+
+def spelling_model(
+    spelt: Sequence[bytes],
+    *,
+    each_byte: bool = False,
+    strip: bool = False,
+    opset: int,
+    ir_version: int,
+    prefix: str,
+):
+    """Return an ONNX model that puts the spellings of ids in a row.
+
+    Args:
+        spelt: The bytes of each id, and behind them those of what is no id: none.
+        each_byte: What becomes of bytes that are not UTF-8, as `replaced_bytes` has
+            it.
+        strip: Whether whitespace goes at both ends of a text, as by `str.strip`.
+        opset: The version of ONNX's own operators, 20 or more.
+        ir_version: The version of the file format.
+        prefix: What all names inside begin with.
+
+    Returns:
+        An `onnx.ModelProto` of `ids` to `text`.
+    """
     from onnx import TensorProto, helper
 
     check_opset(opset)
     graph = OnnxGraphWriter(prefix)
-    choice = _characters(graph, tokenizer, skip_special_tokens)
+    choice = _characters(graph, list(spelt), each_byte, strip)
     strings = [*(bytes([byte]) for byte in range(256)), chr(REPLACEMENT).encode(), b""]
     joined = _joined(graph, graph.gather(graph.constant(strings), choice))
     batch = graph.length("ids")
@@ -66,9 +101,10 @@ def onnx_byte_bpe_decoder(
     return model_of(made, opset, ir_version)
 
 
-def _characters(graph: OnnxGraphWriter, tokenizer, skip_special_tokens: bool) -> str:
+def _characters(
+    graph: OnnxGraphWriter, spelt: list[bytes], each_byte: bool, strip: bool
+) -> str:
     """Return the place of each character's string, int64 `(B + 1, bytes)`."""
-    spelt = spelt_bytes(tokenizer, skip_special_tokens)
     nothing = len(spelt) - 1
     spelt.append(b"\n")  # what ends a row, so that no character crosses it
     end = len(spelt) - 1
@@ -112,14 +148,20 @@ def _characters(graph: OnnxGraphWriter, tokenizer, skip_special_tokens: bool) ->
     source = graph.op("Add", source, graph.op("Sub", place, begin))
     table = graph.constant(np.frombuffer(b"".join(spelt), "uint8"))
     stream = graph.integers(graph.op("Gather", table, source, axis=0))
-    choice = graph.long(_replaced(graph, stream))
+    decoded = decode_bytes(graph, stream)
+    choice = graph.long(replaced_bytes(graph, stream, decoded, each_byte))
     row = graph.op("Div", token, width)
     ends = graph.op("Mod", token, width)
     ends = graph.op("Equal", ends, length)
-    choice = graph.op("Where", ends, graph.constant(_NOTHING, long), choice)
+    choice = graph.op("Where", ends, graph.constant(NOTHING, long), choice)
     end_places = graph.places(ends)  # (B + 1,)
     starts = graph.op("Concat", zero, graph.op("Add", end_places, one), axis=0)
     starts = graph.op("Slice", starts, zero, rows, zero)
+    if strip:
+        space = _is_space(graph, character_codes(graph, decoded))
+        ink = graph.op("Not", graph.op("Or", space, ends))
+        inside = _between_ink(graph, graph.long(ink), starts, end_places, row)
+        choice = graph.op("Where", inside, choice, graph.constant(NOTHING, long))
     column = graph.op("Sub", place, graph.gather(starts, row))
     longest = graph.op("ReduceMax", graph.op("Sub", end_places, starts))
     shape = graph.op("Add", graph.op("Reshape", longest, one), one)
@@ -127,25 +169,39 @@ def _characters(graph: OnnxGraphWriter, tokenizer, skip_special_tokens: bool) ->
     index = [graph.op("Unsqueeze", part, one) for part in (row, column)]
     return graph.op(
         "ScatterND",
-        graph.op("Expand", graph.axis(_NOTHING), shape),
+        graph.op("Expand", graph.axis(NOTHING), shape),
         graph.op("Concat", *index, axis=1),
         choice,
     )
 
 
-def _replaced(graph: OnnxGraphWriter, stream: str) -> str:
-    """Return the place of each byte's string, ill-formed parts replaced."""
-    decoded = decode_bytes(graph, stream)
-    codes = decoded.codes
-    for mask, by in (
-        (decoded.second, -1),
-        (decoded.third, -2),
-        (decoded.fourth, -3),
-    ):
-        codes = graph.op("Where", mask, graph.shifted(decoded.codes, by), codes)
-    bad = graph.op("Equal", codes, REPLACEMENT)
-    instead = graph.op("Where", decoded.starts, _REPLACED, _NOTHING)
-    return graph.op("Where", bad, instead, stream)
+def _is_space(graph: OnnxGraphWriter, codes: str) -> str:
+    """Return which code points `str.strip` takes off, bool `(N,)`."""
+    codes = graph.op("Unsqueeze", codes, graph.axis(1))
+    same = graph.op("Equal", codes, graph.constant(np.array(WHITESPACE, "int32")))
+    some = graph.op("ReduceMax", graph.integers(same), graph.axis(1), keepdims=0)
+    return graph.op("Greater", some, 0)
+
+
+def _between_ink(graph: OnnxGraphWriter, ink, starts, ends, row) -> str:
+    """Return what stands between the first and the last ink of its row.
+
+    Args:
+        graph: Where to add nodes.
+        ink: int64 `(N,)`, 1 for ink.
+        starts: int64 `(rows,)`, where rows begin.
+        ends: int64 `(rows,)`, where they end.
+        row: int64 `(N,)`, the row of each place.
+
+    Returns:
+        The name of a bool `(N,)`.
+    """
+    before = graph.op("CumSum", ink, 0, exclusive=1)
+    until = graph.op("Add", before, ink)
+    at_start = graph.gather(graph.gather(before, starts), row)
+    at_end = graph.gather(graph.gather(before, ends), row)
+    begun = graph.op("Greater", until, at_start)
+    return graph.op("And", begun, graph.op("Less", before, at_end))
 
 
 def _joined(graph: OnnxGraphWriter, strings: str) -> str:

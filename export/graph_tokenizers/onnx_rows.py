@@ -6,7 +6,7 @@ from kzoo.export.graph_tokenizers.onnx_graph_writer import OnnxGraphWriter
 def name_rows(
     graph: OnnxGraphWriter,
     ids: str,
-    frame: tuple[int, int] | None,
+    frame: tuple[int | None, int] | None,
     pad_id: int,
     max_length: int | None,
 ) -> None:
@@ -15,12 +15,14 @@ def name_rows(
     Args:
         graph: Where to add nodes; its input is `text`, string `(B,)`.
         ids: int64 `(N,)`, -1 behind those of each text and of one text more.
-        frame: The ids before and behind a row; None for none.
+        frame: The ids before and behind a row, the former perhaps None; None for
+            neither.
         pad_id: The id that fills rows up.
         max_length: The most ids of a row, the frame included; None for all.
     """
     zero, one = graph.axis(0), graph.axis(1)
-    framed = 0 if frame is None else 2
+    around = [index for index in frame or () if index is not None]
+    framed = len(around)
     is_end = graph.op("Equal", ids, graph.constant(-1, "int64"))
     ends = graph.places(is_end)  # (B + 1,): the text put behind the batch ends too
     begins = graph.op("Concat", zero, graph.op("Add", ends, one), axis=0)
@@ -38,7 +40,7 @@ def name_rows(
     ids, row, place = (graph.op("Compress", x, real, axis=0) for x in (ids, row, place))
     rows = graph.length("text")
     lengths = graph.op("Slice", lengths, zero, rows, zero)
-    if framed:
+    if framed == 2:
         place = graph.op("Add", place, one)
     longest = graph.op("ReduceMax", graph.op("Concat", lengths, zero, axis=0))
     width = graph.op("Add", graph.op("Reshape", longest, one), graph.axis(framed))
@@ -49,12 +51,13 @@ def name_rows(
         graph.op("Compress", x, wanted, axis=0) for x in (ids, row, place)
     )
     index, values = [_pairs(graph, row, place)], [ids]
-    if frame is not None:
+    if around:
         every_row = graph.count_up(rows)
         first = graph.op("Sub", every_row, every_row)
-        last = graph.op("Add", lengths, one)
-        index += [_pairs(graph, every_row, column) for column in (first, last)]
-        values += [graph.op("Expand", graph.axis(index), rows) for index in frame]
+        last = graph.op("Add", lengths, graph.axis(framed - 1))
+        columns = (first, last)[-framed:]
+        index += [_pairs(graph, every_row, column) for column in columns]
+        values += [graph.op("Expand", graph.axis(index), rows) for index in around]
     padding = graph.op("Expand", graph.axis(pad_id), shape)
     graph.name_output(
         graph.op(

@@ -70,6 +70,56 @@ def decode_bytes(graph: OnnxGraphWriter, values: str) -> DecodedBytes:
     return DecodedBytes(graph.op("Not", inner), ends, codes, second, third, fourth)
 
 
+# What `replaced_bytes` gives besides bytes: U+FFFD, and nothing.
+REPLACED, NOTHING = 256, 257
+
+
+def character_codes(graph: OnnxGraphWriter, decoded: DecodedBytes) -> str:
+    """Return the code point that each byte is part of, int32 `(N,)`."""
+    codes = decoded.codes
+    for mask, by in (
+        (decoded.second, -1),
+        (decoded.third, -2),
+        (decoded.fourth, -3),
+    ):
+        codes = graph.op("Where", mask, graph.shifted(decoded.codes, by), codes)
+    return codes
+
+
+def replaced_bytes(
+    graph: OnnxGraphWriter,
+    values: str,
+    decoded: DecodedBytes,
+    each_byte: bool = False,
+) -> str:
+    """Return what takes the place of each byte, so that all together are UTF-8.
+
+    Args:
+        graph: Where to add nodes.
+        values: int32 `(N,)`, the bytes.
+        decoded: What they are part of.
+        each_byte: Whether each byte of an ill-formed part becomes U+FFFD, as in
+            SentencePiece; else the part becomes one.
+
+    Returns:
+        The name of an int32 `(N,)`: the byte, `REPLACED` or `NOTHING`.
+    """
+    bad = graph.op("Equal", character_codes(graph, decoded), REPLACEMENT)
+    if not each_byte:
+        instead = graph.op("Where", decoded.starts, REPLACED, NOTHING)
+        return graph.op("Where", bad, instead, values)
+    spelt = [
+        graph.op("Equal", graph.shifted(values, by) if by else values, byte)
+        for by, byte in enumerate(chr(REPLACEMENT).encode())
+    ]
+    first = graph.op("And", graph.op("And", spelt[0], spelt[1]), spelt[2])
+    first = graph.integers(first)
+    real = graph.op("Add", first, graph.shifted(first, -1))
+    real = graph.op("Add", real, graph.shifted(first, -2))
+    bad = graph.op("And", bad, graph.op("Equal", real, 0))
+    return graph.op("Where", bad, REPLACED, values)
+
+
 def _longer(graph, shorter, size, wanted, trailing):
     """Return where a sequence of `wanted` bytes or more has that many."""
     enough = graph.op("GreaterOrEqual", size, wanted)

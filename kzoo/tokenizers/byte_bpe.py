@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from kzoo.tokenizers.byte_alphabet import bytes_of_token
 from kzoo.tokenizers.byte_bpe_checks import check_tokenizer, pairs_of_merges
 from kzoo.tokenizers.encoded_texts import EncodedTexts
-from kzoo.tokenizers.text_input import as_text
 from kzoo.tokenizers.unsegmented import encode_unsegmented
+from kzoo.tokenizers.vocabulary_tokenizer import VocabularyTokenizer
 
 
-class ByteBPETokenizer:
+class ByteBPETokenizer(VocabularyTokenizer):
     """Text to ids by merging bytes, and back without loss.
 
     A text is cut into words (a contraction such as `'ll`; letters, digits or other
@@ -222,11 +222,6 @@ class ByteBPETokenizer:
         return 2 if self.is_framed else 0
 
     @property
-    def vocabulary_size(self) -> int:
-        """The number of tokens."""
-        return len(self.vocabulary)
-
-    @property
     def end_id(self) -> int:
         """The id of `end_token`."""
         return self._id_of[self.end_token]
@@ -256,17 +251,6 @@ class ByteBPETokenizer:
         """The id of `mask_token`; None where there is none."""
         return self._id_of.get(self.mask_token)  # type: ignore[arg-type]
 
-    def token_to_id(self, token: str) -> int | None:
-        """Return the id of a token, or None.
-
-        Args:
-            token: A token, spelt as in the vocabulary.
-
-        Returns:
-            Its id; None if the vocabulary lacks it.
-        """
-        return self._id_of.get(token)
-
     def token_bytes(self, index: int) -> bytes:
         """Return the bytes that one id spells, which need not be whole characters.
 
@@ -291,26 +275,6 @@ class ByteBPETokenizer:
     @functools.cached_property
     def _special_ids(self) -> frozenset[int]:
         return frozenset(self._id_of[token] for token in self.special_tokens)
-
-    def encode(
-        self,
-        text: str | bytes,
-        pair: str | bytes | None = None,
-        max_length: int | None = None,
-    ) -> list[int]:
-        """Return the ids of one text or pair.
-
-        Args:
-            text: The text; bytes are UTF-8, ill-formed parts become U+FFFD.
-            pair: The second text of a pair.
-            max_length: The most ids wanted, the frame included; of a pair the longer
-                text is cut first.
-
-        Returns:
-            The ids.
-        """
-        both = text if pair is None else (as_text(text), as_text(pair))
-        return self.encode_batch([both], max_length).ids[0].tolist()
 
     def encode_batch(
         self,
@@ -371,23 +335,6 @@ class ByteBPETokenizer:
             "add_prefix_space": self.add_prefix_space,
             "special_tokens_in_text": self.special_tokens_in_text,
         }
-
-    @classmethod
-    def from_config(cls, config: dict) -> "ByteBPETokenizer":
-        """Return the tokenizer of `get_config`.
-
-        Args:
-            config: What `get_config` returned.
-
-        Returns:
-            A tokenizer with the same ids.
-        """
-        return cls(**config)
-
-    def __getstate__(self) -> dict:
-        state = dict(self.__dict__)
-        state.pop("backend", None)  # made again where it is first needed
-        return state
 
     def __repr__(self) -> str:
         frame = "framed" if self.is_framed else "no frame"

@@ -11,9 +11,10 @@ from kzoo.errors import InputError
 from kzoo.tokenizers.encoded_texts import EncodedTexts
 from kzoo.tokenizers.text_input import as_text
 from kzoo.tokenizers.unsegmented import encode_unsegmented
+from kzoo.tokenizers.vocabulary_tokenizer import VocabularyTokenizer
 
 
-class CharacterTokenizer:
+class CharacterTokenizer(VocabularyTokenizer):
     """Text to ids, one for each character (a Unicode code point), and back.
 
     A special token that is spelt out in a text is that token.
@@ -162,11 +163,6 @@ class CharacterTokenizer:
         return tuple(dict.fromkeys(token for token in named if token is not None))
 
     @property
-    def vocabulary_size(self) -> int:
-        """The number of tokens."""
-        return len(self.vocabulary)
-
-    @property
     def frame_length(self) -> int:
         """How many special tokens stand around one text: none."""
         return 0
@@ -191,10 +187,6 @@ class CharacterTokenizer:
     def unknown_id(self) -> int | None:
         """The id of `unknown_token`; None where there is none."""
         return self._id_of.get(self.unknown_token)  # type: ignore[arg-type]
-
-    def token_to_id(self, token: str) -> int | None:
-        """Return the id of a token, or None if the vocabulary lacks it."""
-        return self._id_of.get(token)
 
     def token_bytes(self, index: int) -> bytes:
         """Return the UTF-8 that one id spells; nothing for an id that is no token."""
@@ -238,28 +230,6 @@ class CharacterTokenizer:
             ids = np.where(ids < 0, self.unknown_id, ids)
         return ids.tolist()
 
-    def encode(
-        self,
-        text: str | bytes,
-        pair: str | bytes | None = None,
-        max_length: int | None = None,
-    ) -> list[int]:
-        """Return the ids of one text, or of a pair, one behind the other.
-
-        Args:
-            text: The text; bytes are UTF-8, ill-formed parts become U+FFFD.
-            pair: The second text of a pair.
-            max_length: The most ids wanted; of a pair the longer text is cut first.
-
-        Returns:
-            The ids.
-
-        Raises:
-            InputError: A character that the vocabulary lacks, and no unknown token.
-        """
-        both = text if pair is None else (as_text(text), as_text(pair))
-        return self.encode_batch([both], max_length).ids[0].tolist()
-
     def encode_batch(
         self,
         texts: Iterable[str | bytes | tuple[str | bytes, str | bytes]],
@@ -301,11 +271,6 @@ class CharacterTokenizer:
             "pad_token": self.pad_token,
             "unknown_token": self.unknown_token,
         }
-
-    @classmethod
-    def from_config(cls, config: dict) -> "CharacterTokenizer":
-        """Return the tokenizer of `get_config`."""
-        return cls(**config)
 
     def __repr__(self) -> str:
         return f"<CharacterTokenizer: {self.vocabulary_size} tokens>"

@@ -26,12 +26,30 @@ def _characters():
     return CharacterTokenizer
 
 
+def _translation():
+    from kzoo.tokenizers.translation import TranslationTokenizer
+
+    return TranslationTokenizer
+
+
+def _sentence_piece():
+    from kzoo.tokenizers.sentencepiece import SentencePieceTokenizer
+
+    return SentencePieceTokenizer
+
+
 # The files that tell a kind where there is no tokenizer.json, all of them needed.
 _PLAIN_FILES: tuple[tuple[tuple[str, ...], Callable], ...] = (
     (("vocab.txt",), _word_piece),
     (("vocab.json", "merges.txt"), _byte_bpe),
     (("encoder.json", "vocab.bpe"), _byte_bpe),
+    (("spiece.model",), _sentence_piece),
+    (("sentencepiece.bpe.model",), _sentence_piece),
+    (("tokenizer.model",), _sentence_piece),
 )
+# Two models tell a translator's tokenizer even beside a tokenizer.json, which some
+# publish for the browser and which knows the source alone.
+_TRANSLATION_FILES = ("source.spm", "target.spm")
 
 
 def has_tokenizer(folder: str | os.PathLike) -> bool:
@@ -41,25 +59,29 @@ def has_tokenizer(folder: str | os.PathLike) -> bool:
         folder: The folder.
 
     Returns:
-        True where there is `tokenizer.json`, `vocab.txt`, or a vocabulary with its
-        merges. It need not be a tokenizer that is supported.
+        True where there is `tokenizer.json`, `vocab.txt`, a vocabulary with its
+        merges, or a SentencePiece model. It need not be a tokenizer that is supported.
     """
     folder = pathlib.Path(folder)
-    return (folder / "tokenizer.json").is_file() or bool(_plain_kinds(folder))
+    told = _is_translation(folder) or (folder / "tokenizer.json").is_file()
+    return told or bool(_plain_kinds(folder))
 
 
 def from_folder(folder: str | os.PathLike):
     """Return the tokenizer of a folder, whatever its kind.
 
-    `tokenizer.json` says its kind outright and is believed alone. Without it the names
-    of the files tell: `vocab.txt` is WordPiece; `vocab.json` with `merges.txt`, or
-    `encoder.json` with `vocab.bpe`, is byte-level BPE.
+    `source.spm` with `target.spm` is a translator's. Else `tokenizer.json` says its
+    kind outright and is believed alone. Without it the names of the files tell:
+    `vocab.txt` is WordPiece; `vocab.json` with `merges.txt`, or `encoder.json` with
+    `vocab.bpe`, is byte-level BPE; `spiece.model`, `sentencepiece.bpe.model` or
+    `tokenizer.model` is SentencePiece.
 
     Args:
         folder: A Hugging Face folder, or one that a tokenizer's `save` wrote.
 
     Returns:
-        A `WordPieceTokenizer`, `ByteBPETokenizer` or `CharacterTokenizer`.
+        A `WordPieceTokenizer`, `ByteBPETokenizer`, `CharacterTokenizer`,
+        `SentencePieceTokenizer` or `TranslationTokenizer`.
 
     Raises:
         InputError: No tokenizer, one of an unknown kind, or files of two kinds.
@@ -73,18 +95,24 @@ def from_folder(folder: str | os.PathLike):
         <CharacterTokenizer: 2 tokens>
     """
     folder = pathlib.Path(folder)
+    if _is_translation(folder):
+        return _translation().from_folder(folder)
     if (folder / "tokenizer.json").is_file():
         return _kind_of_json(folder / "tokenizer.json")().from_folder(folder)
     kinds = _plain_kinds(folder)
     if len(kinds) != 1:
         what = "files of two kinds" if kinds else "no tokenizer"
         raise InputError(
-            "A tokenizer is tokenizer.json, vocab.txt, vocab.json with merges.txt, or "
-            "encoder.json with vocab.bpe.",
+            "A tokenizer is tokenizer.json, vocab.txt, vocab.json with merges.txt, "
+            "encoder.json with vocab.bpe, spiece.model, or source.spm with target.spm.",
             f"folder={str(folder)!r} with {what}",
             "Keep the files of one tokenizer in the folder.",
         )
     return kinds[0]().from_folder(folder)
+
+
+def _is_translation(folder: pathlib.Path) -> bool:
+    return all((folder / name).is_file() for name in _TRANSLATION_FILES)
 
 
 def _plain_kinds(folder: pathlib.Path) -> list[Callable]:

@@ -9,10 +9,11 @@ import numpy as np
 from kzoo.errors import InputError
 from kzoo.tokenizers.encoded_texts import EncodedTexts
 from kzoo.tokenizers.framing import framed
-from kzoo.tokenizers.text_input import as_pair, as_text
+from kzoo.tokenizers.text_input import as_pair
+from kzoo.tokenizers.vocabulary_tokenizer import VocabularyTokenizer
 
 
-class WordPieceTokenizer:
+class WordPieceTokenizer(VocabularyTokenizer):
     """Text to ids by BERT's normalisation and greedy longest-match word pieces.
 
     A text is cleaned (control characters and U+FFFD go, whitespace becomes a
@@ -50,7 +51,7 @@ class WordPieceTokenizer:
         >>> special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
         >>> tokenizer = WordPieceTokenizer([*special, "film", "##s", "good"])
         >>> tokenizer.encode("Good films")
-        ([2, 7, 5, 6, 3], [0, 0, 0, 0, 0])
+        [2, 7, 5, 6, 3]
 
     Reference:
         Devlin et al. 2019, arXiv 1810.04805, section 3; Wu et al. 2016, arXiv
@@ -229,11 +230,6 @@ class WordPieceTokenizer:
         return self.lowercase if self.strip_accents is None else self.strip_accents
 
     @property
-    def vocabulary_size(self) -> int:
-        """The number of tokens."""
-        return len(self.vocabulary)
-
-    @property
     def pad_id(self) -> int:
         """The id of `pad_token`."""
         return self._id_of[self.pad_token]
@@ -257,38 +253,6 @@ class WordPieceTokenizer:
     def mask_id(self) -> int:
         """The id of `mask_token`."""
         return self._id_of[self.mask_token]
-
-    def token_to_id(self, token: str) -> int | None:
-        """Return the id of a token, or None.
-
-        Args:
-            token: A token, spelt as in the vocabulary.
-
-        Returns:
-            Its id; None if the vocabulary lacks it.
-        """
-        return self._id_of.get(token)
-
-    def encode(
-        self,
-        text: str | bytes,
-        pair: str | bytes | None = None,
-        max_length: int | None = None,
-    ) -> tuple[list[int], list[int]]:
-        """Return the ids and segment ids of one text or pair.
-
-        Args:
-            text: The text; bytes are UTF-8, ill-formed parts become U+FFFD.
-            pair: The second text of a pair.
-            max_length: The most ids wanted, `[CLS]` and `[SEP]` included; of a pair
-                the longer text is cut first.
-
-        Returns:
-            The ids and the segment ids, equally long.
-        """
-        both = text if pair is None else (as_text(text), as_text(pair))
-        encoded = self.encode_batch([both], max_length)
-        return encoded.ids[0].tolist(), encoded.segment_ids[0].tolist()
 
     def encode_batch(
         self,
@@ -362,23 +326,6 @@ class WordPieceTokenizer:
             "continuing_prefix": self.continuing_prefix,
             "max_characters_per_word": self.max_characters_per_word,
         }
-
-    @classmethod
-    def from_config(cls, config: dict) -> "WordPieceTokenizer":
-        """Return the tokenizer of `get_config`.
-
-        Args:
-            config: What `get_config` returned.
-
-        Returns:
-            A tokenizer with the same ids.
-        """
-        return cls(**config)
-
-    def __getstate__(self) -> dict:
-        state = dict(self.__dict__)
-        state.pop("backend", None)  # made again where it is first needed
-        return state
 
     def __repr__(self) -> str:
         case = "lower-cased" if self.lowercase else "cased"

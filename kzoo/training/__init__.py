@@ -6,6 +6,7 @@ Keras is loaded when a part that needs it is first asked for.
 import importlib
 
 _MODULES = {
+    "AverageWeights": "weight_average",
     "BestPreset": "best_preset",
     "HistoryLog": "history_log",
     "InterruptBetweenSteps": "interruption",
@@ -18,11 +19,13 @@ _MODULES = {
     "TensorBoardLog": "tensorboard_log",
     "ThroughputLog": "throughput_log",
     "TokenPerplexity": "token_metrics",
+    "TranslationScores": "translation_scores",
     "WarmupDecay": "schedules",
     "adamw": "optimizers",
     "classification_metrics": "metrics",
     "compile_classifier": "compiling",
     "compile_language_model": "compiling",
+    "compile_translator": "compiling",
     "enable_lora": "lora",
     "freeze": "freezing",
     "load_adapters": "adapters",
@@ -34,6 +37,7 @@ _MODULES = {
     "read_history": "history",
     "rematerialised": "rematerialisation",
     "save_adapters": "adapters",
+    "score_translations": "translation_quality",
     "set_seed": "seeding",
     "strategy": "strategies",
     "unfreeze": "freezing",

@@ -47,7 +47,8 @@ class BestPreset(keras.callbacks.Callback):
                 "Pass 'auto', 'min' or 'max'.",
             )
         if mode == "auto":
-            more = ("accuracy", "f1", "auc", "precision", "recall", "score")
+            more = ("accuracy", "f1", "auc", "precision", "recall", "score", "bleu")
+            more += ("chrf",)
             mode = "max" if (monitor or "").endswith(more) else "min"
         self.save = save
         self.monitor = monitor
@@ -60,7 +61,7 @@ class BestPreset(keras.callbacks.Callback):
         """Save if this epoch is the best."""
         value = self._value(logs or {})
         if value is not None:
-            if not math.isfinite(value) or not self._is_better(value):
+            if not self.is_better(value):
                 return
             self.best = value
         self.save()
@@ -78,7 +79,10 @@ class BestPreset(keras.callbacks.Callback):
             )
         return float(logs[self.monitor])
 
-    def _is_better(self, value: float) -> bool:
+    def is_better(self, value: float) -> bool:
+        """Return whether a value is a number, and better than the best so far."""
+        if not math.isfinite(value):
+            return False
         if self.best is None:
             return True
         return value < self.best if self.mode == "min" else value > self.best

@@ -6,23 +6,60 @@ from keras import ops
 from kzoo.layers import checks
 
 
+def token_crossentropy(labels, logits):
+    """Return the cross-entropy of each label.
+
+    ```
+    loss = log sum_c exp(logits_c) - logits_label
+    ```
+
+    Args:
+        labels: (...) integers in [0, V), or (..., 1).
+        logits: (..., V); the logarithm is taken in float32.
+
+    Returns:
+        (...) float32.
+
+    Example:
+        >>> import numpy as np
+        >>> loss = token_crossentropy(np.array([1]), np.array([[0.0, 0.0]]))
+        >>> print(round(float(loss[0]), 4))
+        0.6931
+    """
+    logits = ops.cast(logits, "float32")
+    return ops.logsumexp(logits, axis=-1) - _of_label(labels, logits)
+
+
+def _of_label(labels, logits):
+    """Return the logit of each label, (...)."""
+    labels = ops.reshape(ops.cast(labels, "int32"), ops.shape(logits)[:-1])
+    return ops.take_along_axis(logits, labels[..., None], axis=-1)[..., 0]
+
+
 @keras.saving.register_keras_serializable(package="kzoo")
 class SmoothedSparseCrossentropy(keras.losses.Loss):
     """Cross-entropy of integer labels and logits, with label smoothing.
 
     ```
     loss = -sum_c q_c log softmax(logits)_c,
-    q_c = (1 - s) [c = label] + s / classes
+    q_c = (1 - s) [c = label] + s / V
     ```
 
-    Keras smooths one-hot labels only. The logarithm is taken in float32.
+    Keras smooths one-hot labels only. This makes neither one-hot labels nor
+    log-probabilities, which large vocabularies would feel: it is
+
+    ```
+    loss = log sum_c exp(logits_c) - (1 - s) logits_label - s mean_c logits_c
+    ```
+
+    with the logarithm in float32.
 
     Args:
-        label_smoothing: s, the share of the target spread over all classes.
+        label_smoothing: s, the share of the target spread over all V classes.
 
     Call arguments:
-        y_true: (B,) integers, the labels.
-        y_pred: (B, classes) logits.
+        y_true: (...) integers, the labels: (B,) of texts, (B, T) of tokens.
+        y_pred: (..., V) logits.
 
     Raises:
         InputError: If s is outside [0, 1).
@@ -34,7 +71,8 @@ class SmoothedSparseCrossentropy(keras.losses.Loss):
         0.6931
 
     Reference:
-        Szegedy et al. 2015, arXiv:1512.00567, section 7.
+        Szegedy et al. 2015, arXiv:1512.00567, section 7; Vaswani et al. 2017,
+        arXiv:1706.03762, section 5.4.
     """
 
     def __init__(
@@ -45,14 +83,13 @@ class SmoothedSparseCrossentropy(keras.losses.Loss):
         self.label_smoothing = label_smoothing
 
     def call(self, y_true, y_pred):
-        """Return the loss of each row, (B,)."""
-        log_probabilities = ops.log_softmax(ops.cast(y_pred, "float32"), axis=-1)
-        labels = ops.cast(ops.reshape(y_true, (-1,)), "int32")
-        chosen = ops.take_along_axis(log_probabilities, labels[:, None], axis=-1)
+        """Return the loss of each label, (...)."""
+        logits = ops.cast(y_pred, "float32")
+        loss = ops.logsumexp(logits, axis=-1)
         smoothing = self.label_smoothing
-        loss = -(1.0 - smoothing) * chosen[:, 0]
+        loss = loss - (1.0 - smoothing) * _of_label(y_true, logits)
         if smoothing:
-            loss = loss - smoothing * ops.mean(log_probabilities, axis=-1)
+            loss = loss - smoothing * ops.mean(logits, axis=-1)
         return loss
 
     def get_config(self):

@@ -38,7 +38,7 @@ def adamw(
 
     Example:
         >>> adamw(1e-3).name
-        'adamw'
+        'adam_w'
 
     Reference:
         Loshchilov and Hutter 2017, arXiv:1711.05101; Devlin et al. 2018, appendix

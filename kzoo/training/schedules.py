@@ -8,7 +8,7 @@ from keras import ops
 from kzoo.errors import InputError
 from kzoo.layers import checks
 
-DECAYS = ("linear", "cosine", "constant")
+DECAYS = ("linear", "cosine", "constant", "inverse-sqrt")
 
 
 @keras.saving.register_keras_serializable(package="kzoo")
@@ -19,14 +19,18 @@ class WarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
     step < warmup:  peak * (step + 1) / warmup
     after:          end + (peak - end) * decay(progress),  progress in [0, 1]
     linear: 1 - progress;   cosine: (1 + cos(pi * progress)) / 2;   constant: 1
+    inverse-sqrt: sqrt(warmup / (step + 1))
     ```
+
+    The last is that of the Transformer: it knows no end, and `total_steps` plays no
+    part in it. Vaswani et al. have the peak at (hidden_dim * warmup)^-0.5.
 
     Args:
         peak: The greatest learning rate.
         total_steps: After how many steps the end is reached.
         warmup_steps: How many steps the rise takes.
-        decay: `"linear"`, `"cosine"` or `"constant"`.
-        end: The last learning rate.
+        decay: `"linear"`, `"cosine"`, `"constant"` or `"inverse-sqrt"`.
+        end: The last learning rate, or what an inverse root tends to.
 
     Raises:
         InputError: If the decay is unknown, or the warm-up is not shorter than all.
@@ -38,7 +42,8 @@ class WarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
 
     Reference:
         Devlin et al. 2018, arXiv:1810.04805, appendix A.2; Loshchilov and Hutter
-        2016, arXiv:1608.03983, for the cosine.
+        2016, arXiv:1608.03983, for the cosine; Vaswani et al. 2017,
+        arXiv:1706.03762, section 5.3, for the inverse root.
     """
 
     def __init__(
@@ -74,6 +79,9 @@ class WarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
             "linear": lambda: 1.0 - progress,
             "cosine": lambda: 0.5 * (1.0 + ops.cos(math.pi * progress)),
             "constant": lambda: ops.ones_like(progress),
+            "inverse-sqrt": lambda: ops.sqrt(
+                max(self.warmup_steps, 1) / ops.maximum(step + 1.0, 1.0)
+            ),
         }[self.decay]()
         decayed = self.end + (self.peak - self.end) * factor
         rising = self.peak * (step + 1.0) / max(self.warmup_steps, 1)

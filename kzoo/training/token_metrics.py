@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from kzoo.training.losses import token_crossentropy
+
 
 @keras.saving.register_keras_serializable(package="kzoo")
 class TokenPerplexity(keras.metrics.Mean):
@@ -33,9 +35,7 @@ class TokenPerplexity(keras.metrics.Mean):
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         """Add the tokens of a batch."""
-        loss = keras.losses.sparse_categorical_crossentropy(
-            y_true, ops.cast(y_pred, "float32"), from_logits=True
-        )
+        loss = token_crossentropy(y_true, y_pred)
         return super().update_state(loss, sample_weight=sample_weight)
 
     def result(self):

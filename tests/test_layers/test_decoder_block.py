@@ -143,3 +143,82 @@ def test_residual_kernels_start_as_told():
     block = DecoderBlock(**SIZES, output_initializer="zeros")
     x = array(B, T, D)
     assert_close(block(x), x, 0)
+
+
+def test_several_texts_of_a_source_share_what_is_read_of_it():
+    block = made(shapes=((None, None, D), (None, None, D)), cross_attention=True)
+    encoded, mask = array(2, S, D, seed=1), np.arange(S) < np.array([[S], [3]])
+    x = array(2 * 3, T, D, seed=2)
+    rows = np.repeat(np.arange(2), 3)
+    expected = block(x, encoder_outputs=encoded[rows], encoder_padding_mask=mask[rows])
+    none = KeyValueCache.empty(6, 0, N, D // N)
+    found, cache = block.call_with_cache(
+        x, block.make_cache(none, encoded), encoder_padding_mask=mask
+    )
+    assert_close(found, expected, 1e-5)
+    assert cache.cross_attention.key.shape[0] == 2
+
+
+def test_rows_of_a_cache_change_places_and_columns_are_added():
+    block = made(shapes=((None, None, D), (None, None, D)), cross_attention=True)
+    encoded, x = array(1, S, D, seed=1), array(3, T, D, seed=2)
+    none = KeyValueCache.empty(3, 0, N, D // N)
+    _, cache = block.call_with_cache(x, block.make_cache(none, encoded))
+    rows = np.array([2, 0], "int32")
+    other = cache.with_rows(ops.convert_to_tensor(rows))
+    assert_close(other.self_attention.key, to_numpy(cache.self_attention.key)[rows], 0)
+    assert other.cross_attention is cache.cross_attention
+    wide = to_numpy(cache.widened(5).self_attention.value)
+    assert wide.shape == (3, T + 5, N, D // N)
+    assert_close(wide[:, :T], cache.self_attention.value, 0)
+    assert not wide[:, T:].any()
+
+
+def test_attention_scores_are_those_of_the_call():
+    block = made(shapes=((None, None, D), (None, None, D)), cross_attention=True)
+    x, encoded = array(B, T, D), array(B, S, D, seed=1)
+    mask = np.arange(S) < np.array([[S], [3]])[:B]
+    own, cross = block.attention_scores(x, encoded, encoder_padding_mask=mask)
+    seen = block.attention.norm(x)
+    attention = block.attention.sublayer
+    _, expected = attention(seen, use_causal_mask=True, return_attention_scores=True)
+    assert_close(own, expected, 1e-6)
+    y = block.cross_attention.norm(block.attention(x, use_causal_mask=True))
+    _, expected = block.cross_attention.sublayer(
+        y, value=encoded, padding_mask=mask, return_attention_scores=True
+    )
+    assert_close(cross, expected, 1e-6)
+    alone = made()
+    assert alone.attention_scores(x)[1] is None
+
+
+@pytest.mark.parametrize("cross_attention", [False, True])
+def test_options_of_every_residual_connection(cross_attention):
+    options = {
+        "norm": "rms_norm",
+        "skip_scale": 1.3,
+        "branch_scale": "layer_scale",
+        "drop_path": 0.25,
+    }
+    block = DecoderBlock(**SIZES, cross_attention=cross_attention, residual=options)
+    parts = [block.attention, block.feed_forward]
+    parts += [block.cross_attention] if cross_attention else []
+    for part in parts:
+        config = part.get_config()
+        assert {name: config[name] for name in options} == options
+    norms = {id(part.norm) for part in parts}
+    assert len(norms) == len(parts)
+    again = DecoderBlock.from_config(block.get_config())
+    assert again.residual == options
+
+
+@pytest.mark.parametrize(
+    ("residual", "match"),
+    [
+        ({"alpha": 2}, "Known: norm, skip_scale, branch_scale, drop_path"),
+        ({"norm": MultiHeadAttention(N)}, "parts of its own.*'norm'"),
+    ],
+)
+def test_residual_options_that_cannot_be(residual, match):
+    with pytest.raises(InputError, match=match):
+        DecoderBlock(**SIZES, residual=residual)

@@ -111,6 +111,13 @@ def check_positions(layer, table, width):
     assert_close(layer(whole), table[None], 1e-6)
 
 
+def test_sines_before_cosines():
+    layer = SinePositionEncoding(LONGEST, interleaved=False)
+    table = references.sine_positions(LONGEST, 2 * D, 10_000.0)
+    expected = np.concatenate([table[:, 0::2], table[:, 1::2]], axis=1)
+    assert_close(layer(np.zeros((1, LONGEST, 2 * D), "float32")), expected[None], 1e-6)
+
+
 def test_late_sine_positions_keep_their_digits():
     """In float32 the angle of position 4,000 would be off by 2e-4."""
     layer = SinePositionEncoding(4001)

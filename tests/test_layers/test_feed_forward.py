@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import torch
 from support import references, torch_twins
-from support.arrays import array, assert_close, randomise, weight
+from support.arrays import array, assert_close, randomise, to_numpy, weight
 from support.gradients import gradients
 from support.layer_cases import B, D, F, T
 
@@ -142,3 +142,22 @@ def test_the_inner_width_is_positive():
 def test_an_unknown_activation_is_named():
     with pytest.raises(InputError, match="known name.*activation='gellu'.*gelu_tanh"):
         FeedForward(F, activation="gellu")
+
+
+@pytest.mark.parametrize("activation", ["relu", "geglu"])
+def test_dropout_is_inside_and_while_training_alone(activation):
+    # With an output kernel that sums nothing up, what is dropped can be counted.
+    layer = FeedForward(97, activation=activation, dropout=0.4, output_dim=97)
+    x = np.ones((3, 5, 7), "float32")
+    layer.build(x.shape)
+    kernel, bias = layer.outer.get_weights()
+    layer.outer.set_weights([np.eye(97, dtype="float32"), np.zeros_like(bias)])
+    inner = layer.inner.get_weights()
+    layer.inner.set_weights([np.abs(inner[0]) + 0.1, inner[1] + 1])
+    assert kernel.shape == (97, 97)
+    still = to_numpy(layer(x))
+    assert (still != 0).all()
+    noisy = to_numpy(layer(x, training=True))
+    kept = noisy != 0
+    assert 0.5 < kept.mean() < 0.7
+    np.testing.assert_allclose(noisy[kept], still[kept] / 0.6, rtol=1e-5)

@@ -18,10 +18,11 @@ def name_of(options: dict) -> str:
 
 def session(model):
     import onnxruntime
-    import onnxruntime_extensions
+
+    from kzoo.export.graph_tokenizers import extensions_library
 
     options = onnxruntime.SessionOptions()
-    options.register_custom_ops_library(onnxruntime_extensions.get_library_path())
+    options.register_custom_ops_library(extensions_library())
     options.intra_op_num_threads = 1
     return onnxruntime.InferenceSession(model.SerializeToString(), options)
 
