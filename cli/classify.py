@@ -11,7 +11,7 @@ import typer
 from kzoo.cli.arriving import cell, chunks, count_lines
 from kzoo.cli.backend import choose_backend
 from kzoo.cli.bars import bar
-from kzoo.cli.common import Backend, BatchSize, Run, open_classifier
+from kzoo.cli.common import Backend, BatchSize, Run, open_model
 from kzoo.cli.evaluate import as_json_text
 from kzoo.errors import InputError
 
@@ -113,7 +113,7 @@ def classify(
         total = count_lines(source)
     else:
         parts = iter_texts(sys.stdin.buffer, **reading)
-    model = open_classifier(run)
+    model = open_model(run, "TextClassifier")
     quiet = json or source is None or sys.stdout.isatty()
     with bar("classifying", quiet=quiet) as progress:
         done = 0

@@ -33,70 +33,21 @@ Run = Annotated[
 ]
 
 
-def open_classifier(run: str):
-    """Return the classifier of a run folder, a Hugging Face folder or the hub.
-
-    Args:
-        run: The source.
-
-    Returns:
-        The model, with its tokenizer.
-
-    Raises:
-        InputError: If it is none, or has no tokenizer.
-    """
-    return _open("TextClassifier", run)
-
-
-def open_language_model(run: str):
-    """Return the GPT-2 of a run folder, a Hugging Face folder or the hub.
-
-    Args:
-        run: The source.
-
-    Returns:
-        The model, with its tokenizer.
-
-    Raises:
-        InputError: If it is none, or has no tokenizer.
-    """
-    return _open("GPT2CausalLM", run)
-
-
-def open_translator(run: str):
-    """Return the translator of a run folder, a Hugging Face folder or the hub.
-
-    Args:
-        run: The source.
-
-    Returns:
-        The model, with its tokenizer.
-
-    Raises:
-        InputError: If it is none, or has no tokenizer.
-    """
-    return _open("Translator", run)
-
-
-def open_model(run: str):
+def open_model(run: str, name: str | None = None):
     """Return the model of a run folder, a Hugging Face folder or the hub.
 
     Args:
         run: The source.
+        name: The model class that it should be; None is whichever it is.
 
     Returns:
-        The model of whichever family it is, with its tokenizer.
+        The model, with its tokenizer.
 
     Raises:
-        InputError: If it is none, or has no tokenizer.
+        InputError: If it is none, of another class, or has no tokenizer.
     """
-    from kzoo.cli.families import class_name, family_of
-
-    return _open(class_name(family_of(run)), run)
-
-
-def _open(name: str, run: str):
     from kzoo import models
+    from kzoo.cli.families import class_name, family_of
 
     if not run.startswith("hf://") and not pathlib.Path(run).is_dir():
         raise InputError(
@@ -104,6 +55,6 @@ def _open(name: str, run: str):
             f"run={run!r}, which is no folder",
             "Check the path.",
         )
-    model = getattr(models, name).from_preset(run)
+    model = getattr(models, name or class_name(family_of(run))).from_preset(run)
     model.require_tokenizer()
     return model

@@ -14,13 +14,11 @@ from kzoo.cli.common import (
     BatchSize,
     Json,
     Run,
-    open_classifier,
-    open_language_model,
-    open_translator,
+    open_model,
 )
 from kzoo.cli.console import Console
 from kzoo.cli.data_options import Data, DataOptions
-from kzoo.cli.families import family_of
+from kzoo.cli.families import class_name, family_of
 from kzoo.cli.option_groups import with_groups
 from kzoo.cli.translating_options import TranslatingOptions
 from kzoo.cli.window_options import WindowOptions
@@ -114,32 +112,31 @@ def evaluate(
                 "--bleu-tokenize or --ter for another family",
                 "Leave it out.",
             )
+    if family == "gpt2" and predictions is not None:
+        raise InputError(
+            "A language model has no label for each text to write.",
+            f"--predictions {predictions}",
+            "Leave it out.",
+        )
+    model = open_model(run, class_name(family))
     if family == "translator":
         from kzoo.cli.evaluate_translator import evaluate_translator
 
         result = evaluate_translator(
-            open_translator(run), run, spec, split, data, search, out, console,
+            model, run, spec, split, data, search, out, console,
             predictions=predictions, bleu_tokenize=bleu_tokenize, ter=ter,
             batch_size=batch_size,
         )  # fmt: skip
         console.finish({"run": run, **result})
         return
     if family == "gpt2":
-        if predictions is not None:
-            raise InputError(
-                "A language model has no label for each text to write.",
-                f"--predictions {predictions}",
-                "Leave it out.",
-            )
         from kzoo.cli.evaluate_gpt2 import evaluate_language_model
 
         result = evaluate_language_model(
-            open_language_model(run), run, spec, split, data, windows, out, console,
-            batch_size,
+            model, run, spec, split, data, windows, out, console, batch_size,
         )  # fmt: skip
         console.finish({"run": run, **result})
         return
-    model = open_classifier(run)
     result = evaluate_model(
         model, spec, split, data, out, console, predictions, batch_size
     )

@@ -10,7 +10,7 @@ import typer
 from kzoo.cli.arriving import cell, chunks, count_lines
 from kzoo.cli.backend import choose_backend
 from kzoo.cli.bars import bar
-from kzoo.cli.common import Backend, BatchSize, Run, open_language_model
+from kzoo.cli.common import Backend, BatchSize, Run, open_model
 from kzoo.cli.evaluate import as_json_text, printable
 from kzoo.cli.option_groups import with_groups
 from kzoo.cli.sampling_options import SamplingOptions, sampler_of
@@ -76,7 +76,7 @@ def generate(
         )
     choose_backend(backend)
     sampler = sampler_of(sampling)
-    model = open_language_model(run)
+    model = open_model(run, "GPT2CausalLM")
     options = {
         "max_new_tokens": max_new_tokens,
         "stop": [_unescaped(text) for text in stop or ()],

@@ -94,9 +94,9 @@ def sampler_of(options: SamplingOptions):
     if options.contrastive is not None:
         return generation.ContrastiveSearch(options.top_k or 4, options.contrastive)
     if options.draft is not None:
-        from kzoo.cli.common import open_language_model
+        from kzoo.cli.common import open_model
 
-        return generation.Speculative(open_language_model(options.draft))
+        return generation.Speculative(open_model(options.draft, "GPT2CausalLM"))
     if not drawn:
         return "greedy"
     filters: list[Sampler] = []

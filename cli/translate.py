@@ -12,7 +12,7 @@ import typer
 from kzoo.cli.arriving import cell, chunks, count_lines
 from kzoo.cli.backend import choose_backend
 from kzoo.cli.bars import bar
-from kzoo.cli.common import Backend, BatchSize, Run, open_translator
+from kzoo.cli.common import Backend, BatchSize, Run, open_model
 from kzoo.cli.evaluate import as_json_text, printable
 from kzoo.cli.option_groups import with_groups
 from kzoo.cli.translating_options import TranslatingOptions
@@ -94,7 +94,7 @@ def translate(
         total = count_lines(source)
     else:
         parts = iter_texts(sys.stdin.buffer, format="txt")
-    model = open_translator(run)
+    model = open_model(run, "Translator")
     options = {
         **search.given(),
         "prefix": prefix,

@@ -315,17 +315,6 @@ class GPT2CausalLM(Task):
             x = block(x, padding_mask=padding_mask)
         return scores
 
-    def fit(self, x=None, *args, **kwargs):
-        """Train, as `keras.Model.fit`; data of `kzoo.data` keep their own order."""
-        if hasattr(x, "batches"):
-            kwargs.setdefault("shuffle", False)
-        return super().fit(x, *args, **kwargs)
-
-    # Config
-    def get_config(self):
-        """Return the constructor's arguments, without the tokenizer."""
-        return {**super().get_config(), **self._config}
-
 
 def _positions(token_ids, padding_mask, segment_ids):
     """Return each token's place in its text, (B, T), or None for 0 to T - 1."""

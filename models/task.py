@@ -82,6 +82,16 @@ class Task(keras.Model):
             )
         return self.tokenizer
 
+    def fit(self, x=None, *args, **kwargs):
+        """Train, as `keras.Model.fit`; data of `kzoo.data` keep their own order."""
+        if hasattr(x, "batches"):
+            kwargs.setdefault("shuffle", False)
+        return super().fit(x, *args, **kwargs)
+
+    def get_config(self):
+        """Return the constructor's arguments, without the tokenizer."""
+        return {**super().get_config(), **self._config}
+
     def get_compile_config(self):
         """Return how the model was compiled; nothing if that is as it was made."""
         untouched = self.optimizer is self._first_optimizer

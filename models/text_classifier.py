@@ -332,17 +332,7 @@ class TextClassifier(Task):
             self.ngrams.adapt(texts, labels)
 
     def fit(self, x=None, *args, **kwargs):
-        """Train, as `keras.Model.fit`; n-grams not counted before are counted first.
-
-        Data of `kzoo.data` bring their own order, which is kept.
-        """
-        if hasattr(x, "batches"):
-            kwargs.setdefault("shuffle", False)
-            if self.ngrams and not self.ngrams.adapted:
-                self.adapt(x)
+        """Train, as `Task.fit`; n-grams not counted before are counted first."""
+        if hasattr(x, "batches") and self.ngrams and not self.ngrams.adapted:
+            self.adapt(x)
         return super().fit(x, *args, **kwargs)
-
-    # Config
-    def get_config(self):
-        """Return the constructor's arguments, without the tokenizer."""
-        return {**super().get_config(), **self._config}

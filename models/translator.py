@@ -378,14 +378,3 @@ class Translator(Task):
         from kzoo.generation import translate
 
         return translate(self, texts, **options)
-
-    def fit(self, x=None, *args, **kwargs):
-        """Train, as `keras.Model.fit`; data of `kzoo.data` keep their own order."""
-        if hasattr(x, "batches"):
-            kwargs.setdefault("shuffle", False)
-        return super().fit(x, *args, **kwargs)
-
-    # Config
-    def get_config(self):
-        """Return the constructor's arguments."""
-        return {**super().get_config(), **self._config}
