@@ -141,14 +141,16 @@ def _stacked(scores) -> np.ndarray:
     """Return the scores of all layers for the one text, (layers, N, T, S) float32."""
     import keras
 
-    arrays = [keras.ops.convert_to_numpy(keras.ops.cast(x, "float32")) for x in scores]
-    return np.stack([array[0] for array in arrays])
+    arrays = [
+        np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(x, "float32")))
+        for x in scores
+    ]
+    return np.concatenate(arrays)  # the batch is the one text
 
 
 def _shown(tokenizer, index: int) -> str:
     """Return a token as people read it; white space becomes a sign."""
-    names = getattr(tokenizer, "vocabulary", None)
     if hasattr(tokenizer, "token_bytes"):
         token = tokenizer.token_bytes(int(index)).decode("utf-8", "replace")
         return token.replace("\n", "⏎").replace(" ", "·") or "<special>"
-    return names[int(index)].replace("▁", "·")
+    return tokenizer.vocabulary[int(index)].replace("▁", "·")

@@ -1,19 +1,16 @@
 """What a causal language model itself says, to compare its artefacts with."""
 
-import functools
 from collections.abc import Sequence
 
 import numpy as np
-from keras import ops
 
 from kzoo.export.generation_loop import Ends, kept_length
-from kzoo.export.plan import Plan, as_bytes, string_array, text_groups
+from kzoo.export.plan import Plan, as_bytes, padded_rows, string_array, text_groups
+from kzoo.export.rounding import Rounding
 from kzoo.export.sample_texts import sample_texts
 from kzoo.generation import generate_ids
 
 _ROWS = 16
-# Two logits this near are in either order when each is as wrong as it may be.
-_TIE = 2e-4
 
 
 class CausalLMAnswers:
@@ -27,6 +24,7 @@ class CausalLMAnswers:
     def __init__(self, model, ends: Ends):
         self._model = model
         self._ends = ends
+        self._rounding = Rounding(model)
         self._completed: dict = {}
 
     def ids_plan(self, samples: list[dict[str, np.ndarray]], texts=None) -> Plan:
@@ -51,13 +49,21 @@ class CausalLMAnswers:
             ]
             for call in calls
         ]
+        counts = [int(call["max_new_tokens"]) for call in calls]
         rows = [
-            self._generated(some, int(call["max_new_tokens"]))
-            for some, call in zip(prompts, calls, strict=True)
+            self._generated(self._model, some, count)
+            for some, count in zip(prompts, counts, strict=True)
         ]
         expected = [{"output_ids": self._filled(some)} for some in rows]
-        is_tie = functools.partial(self._is_tie, prompts, rows)
-        return Plan(calls, expected, is_tie, self._ends.fill_id)
+
+        def explains(call, row, answer):
+            def ask(model):
+                found = self._generated(model, [prompts[call][row]], counts[call])
+                return self._filled(found, len(answer))[0]
+
+            return self._rounding.explains(answer, ask)
+
+        return Plan(calls, expected, explains, self._ends.fill_id)
 
     def text_plan(self, numbers: dict[str, np.ndarray], texts=None) -> Plan:
         """Return the plan of texts to completions.
@@ -77,22 +83,25 @@ class CausalLMAnswers:
             prompts = [
                 [self._prompt(encoded[i], count) for i in some] for some in groups
             ]
-            rows = [self._generated(some, count) for some in prompts]
+            rows = [self._generated(self._model, some, count) for some in prompts]
             self._completed[key] = prompts, rows
         prompts, rows = self._completed[key]
         calls = [
             {"text": string_array([every[i] for i in some]), **numbers}
             for some in groups
         ]
-        expected = [
-            {
-                "completion": string_array(
-                    [tokenizer.decode(row.tolist()).encode() for row in some]
-                )
-            }
-            for some in rows
-        ]
-        return Plan(calls, expected, functools.partial(self._is_tie, prompts, rows))
+
+        def texts_of(some):
+            return [tokenizer.decode(row.tolist()).encode() for row in some]
+
+        def explains(call, row, answer):
+            def ask(model):
+                return texts_of(self._generated(model, [prompts[call][row]], count))[0]
+
+            return self._rounding.explains(answer, ask)
+
+        expected = [{"completion": string_array(texts_of(some))} for some in rows]
+        return Plan(calls, expected, explains)
 
     def requests(self, numbers: dict[str, np.ndarray]) -> list[dict[str, np.ndarray]]:
         """Return texts as a server will see them: one, and a batch."""
@@ -104,14 +113,10 @@ class CausalLMAnswers:
         """Return texts as ids of the tensor form, those of like length together."""
         rows = self._model.tokenizer.encode_batch(texts).ids
         rows = sorted((self._prompt(row, 0) for row in rows), key=len)
-        batches = []
-        for start in range(0, len(rows), batch_size):
-            some = rows[start : start + batch_size]
-            mask = np.arange(len(some[-1])) < np.array([[len(row)] for row in some])
-            ids = np.zeros(mask.shape, "int64")
-            ids[mask] = np.concatenate(some)
-            batches.append({"input_ids": ids, "attention_mask": mask.astype("int64")})
-        return batches
+        return [
+            padded_rows(rows[start : start + batch_size])
+            for start in range(0, len(rows), batch_size)
+        ]
 
     def _near_the_end(self):
         """Return a prompt that nearly fills the context beside a short one."""
@@ -130,7 +135,9 @@ class CausalLMAnswers:
             ids = ids[-kept_length(count, context) :]
         return ids if len(ids) else np.array([self._ends.start_id], "int32")
 
-    def _generated(self, prompts: Sequence[np.ndarray], count: int) -> list[np.ndarray]:
+    def _generated(
+        self, model, prompts: Sequence[np.ndarray], count: int
+    ) -> list[np.ndarray]:
         """Return the new ids of each prompt, its end token included."""
         context, end_id = self._ends.context, self._ends.end_id
         end = np.array([] if end_id is None else [end_id], "int64")
@@ -143,7 +150,7 @@ class CausalLMAnswers:
         for batch in batches:
             most = room[batch[0]]
             found = generate_ids(
-                self._model,
+                model,
                 [prompts[i] for i in batch],
                 max_new_tokens=most,
                 stop_ids=tuple(end.tolist()),
@@ -152,27 +159,12 @@ class CausalLMAnswers:
                 rows[i] = row if len(row) == most else np.append(row, end)
         return rows
 
-    def _filled(self, rows):
-        width = max((len(row) for row in rows), default=0)
+    def _filled(self, rows, width=0):
+        width = max([width, *map(len, rows)])
         filled = np.full((len(rows), width), self._ends.fill_id, "int64")
         for place, row in zip(filled, rows, strict=True):
             place[: len(row)] = row
         return filled
-
-    def _is_tie(self, prompts, rows, call, row) -> bool:
-        """Return whether two tokens were as good at some step of a row."""
-        prompt, new = prompts[call][row], rows[call][row]
-        if not len(new):
-            return False
-        ids = np.concatenate([prompt, new[:-1]]).astype("int32")[None]
-        batch = {"token_ids": ids, "padding_mask": np.ones(ids.shape, bool)}
-        logits = np.asarray(
-            ops.convert_to_numpy(
-                ops.stop_gradient(self._model(batch, training=False)[0, -len(new) :])
-            )
-        )
-        best = np.sort(logits, axis=-1)[:, -2:]
-        return bool((best[:, 1] - best[:, 0]).min() < _TIE)
 
 
 def _count(value):

@@ -1,14 +1,13 @@
 """A causal language model's generating ONNX graphs."""
 
 from kzoo.export.generation_loop import generate, greedy, prompts_of
+from kzoo.export.loop_state import HEADS_FIRST
 from kzoo.export.onnx_joining import joined, renamed
 from kzoo.export.onnx_text import TEXT_OPSET
 
 # The last one that the converter writes; the versions up to that of the text form
 # change no operator that it writes otherwise than by more types.
 GENERATE_OPSET = 18
-# As ONNX Runtime multiplies them: heads before columns, in the loop's state too.
-_CACHE_AXES = (0, 2, 1, 3)
 
 
 def generating(subject):
@@ -25,7 +24,7 @@ def generating(subject):
         ends, count = subject.ends, inputs["max_new_tokens"]
         prompts = prompts_of(inputs["input_ids"], inputs["attention_mask"], count, ends)
         ids = generate(
-            subject.model, prompts, count, ends, greedy, cache_axes=_CACHE_AXES
+            subject.model, prompts, count, ends, greedy, cache_axes=HEADS_FIRST
         )
         return {"output_ids": tf.cast(ids, "int64")}
 

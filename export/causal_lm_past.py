@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from kzoo.export.loop_state import swapped
 from kzoo.export.signature import BATCH, SEQUENCE, Signature, TensorSpec
 from kzoo.export.subject import Subject
 from kzoo.layers import KeyValueCache
@@ -66,8 +67,8 @@ class PastSubject(Subject):
         caches = [
             cache._replace(
                 self_attention=KeyValueCache(
-                    _swapped(inputs[f"past_key_values.{layer}.key"]),
-                    _swapped(inputs[f"past_key_values.{layer}.value"]),
+                    swapped(inputs[f"past_key_values.{layer}.key"]),
+                    swapped(inputs[f"past_key_values.{layer}.value"]),
                 )
             )
             for layer, cache in enumerate(self.model.make_cache(1, 0))
@@ -81,8 +82,8 @@ class PastSubject(Subject):
         outputs = {"logits": self.model.head(x)}
         for layer, cache in enumerate(caches):
             tokens = cache.self_attention
-            outputs[f"present.{layer}.key"] = _swapped(tokens.key)
-            outputs[f"present.{layer}.value"] = _swapped(tokens.value)
+            outputs[f"present.{layer}.key"] = swapped(tokens.key)
+            outputs[f"present.{layer}.value"] = swapped(tokens.value)
         return outputs
 
     def samples(self) -> list[dict[str, np.ndarray]]:
@@ -140,8 +141,3 @@ class PastSubject(Subject):
             config["bos_token_id"] = config["eos_token_id"] = end_id
             config["pad_token_id"] = tokenizer.pad_id
         return {"generation_config.json": config}
-
-
-def _swapped(x):
-    """Return (B, N, S, H) of (B, S, N, H), or the other way round."""
-    return ops.transpose(x, (0, 2, 1, 3))

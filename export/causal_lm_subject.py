@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import tempfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,7 +9,6 @@ import numpy as np
 from keras import ops
 
 from kzoo.export.causal_lm_answers import CausalLMAnswers
-from kzoo.export.causal_lm_tokenizers import tokenizer_forms
 from kzoo.export.generation_loop import Ends
 from kzoo.export.plan import Plan
 from kzoo.export.report import Criteria
@@ -22,7 +20,8 @@ from kzoo.export.signature import (
     Signature,
     TensorSpec,
 )
-from kzoo.export.subject import MODEL, SERVING_DEFAULT, TEXT, Subject
+from kzoo.export.subject import MODEL, SERVING_DEFAULT, TEXT, Subject, in_float32
+from kzoo.export.text_forms import text_forms
 
 GENERATE = "generate.onnx"
 NEW_SEQUENCE = "new_sequence"
@@ -54,9 +53,9 @@ class CausalLMSubject(Subject):
     family = "gpt2"
 
     def __init__(self, model):
-        super().__init__(_in_float32(model))
+        super().__init__(in_float32(model))
         tokenizer = model.tokenizer
-        self.forms = tokenizer_forms(tokenizer)
+        self.forms = text_forms(tokenizer)
         limitations = []
         if tokenizer is None:
             limitations.append(
@@ -221,11 +220,3 @@ class CausalLMSubject(Subject):
         from kzoo.export.causal_lm_past import PastSubject
 
         return PastSubject(self)
-
-
-def _in_float32(model):
-    if model.compute_dtype == "float32":
-        return model
-    with tempfile.TemporaryDirectory() as folder:
-        model.save_to_preset(folder)
-        return type(model).from_preset(folder, dtype="float32")

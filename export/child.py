@@ -4,6 +4,7 @@ Run as `python -m kzoo.export.child REQUEST`, it loads the model that the parent
 saved and writes the files; the parent validates them against its own model.
 """
 
+import dataclasses
 import importlib
 import json
 import os
@@ -48,7 +49,7 @@ def write_in_child(
             "folder": str(folder),
             "format": format,
             "layout": layout,
-            "options": vars(options),
+            "options": dataclasses.asdict(options),
             "path": [path for path in sys.path if path],
         }
         path = pathlib.Path(name, "request.json")
@@ -170,10 +171,11 @@ def main(path: str) -> None:
 
     request = json.loads(pathlib.Path(path).read_text())
     sys.path.extend(path for path in request["path"] if path not in sys.path)
-    options = Options(**request["options"])
+    options = Options.from_dict(request["options"])
     writer = writer_of(request["format"], request["layout"], options.precision)
     signature = _unpacked(request["input_signature"])
-    subject = subject_of(_load(request), input_signature=signature)
+    model = _load(request)
+    subject = subject_of(model, input_signature=signature, search=options.search)
     writer.write(writer.subject(subject), pathlib.Path(request["folder"]), options)
 
 

@@ -1,6 +1,5 @@
 """A text classifier as the subject of an export."""
 
-import tempfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,7 +10,7 @@ from kzoo.export.graph_tokenizers import graph_forms, has_graph_forms
 from kzoo.export.plan import Plan, as_bytes, string_array, text_groups
 from kzoo.export.sample_texts import sample_texts
 from kzoo.export.signature import BATCH, SEQUENCE, Signature, TensorSpec
-from kzoo.export.subject import MODEL, TEXT, Subject
+from kzoo.export.subject import MODEL, TEXT, Subject, in_float32
 
 _SHAPES = ((1, 2), (3, 7), (5, 11), (2, 13))
 
@@ -29,7 +28,7 @@ class ClassifierSubject(Subject):
     family = "classifier"
 
     def __init__(self, model, *, token_type_ids: bool = False):
-        super().__init__(_in_float32(model))
+        super().__init__(in_float32(model))
         self.label_names = tuple(model.label_names)
         self._token_type_ids = token_type_ids and model.num_segments > 1
         limitations = []
@@ -167,11 +166,3 @@ class ClassifierSubject(Subject):
     def for_transformers(self) -> "ClassifierSubject":
         """Return the subject of the same model that takes segment ids."""
         return ClassifierSubject(self.model, token_type_ids=True)
-
-
-def _in_float32(model):
-    if model.compute_dtype == "float32":
-        return model
-    with tempfile.TemporaryDirectory() as folder:
-        model.save_to_preset(folder)
-        return type(model).from_preset(folder, dtype="float32")

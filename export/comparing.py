@@ -40,7 +40,7 @@ def compare(
     criteria: Criteria,
     reasons: list[str],
     *,
-    is_tie=None,
+    explains=None,
     fill_id: int = 0,
 ) -> SignatureReport:
     """Return how a signature's answers compare with what the model says.
@@ -52,7 +52,7 @@ def compare(
         expected: The model's outputs of each call.
         criteria: What is allowed.
         reasons: Why the signature is already known to be wrong.
-        is_tie: Of generated outputs; see `kzoo.export.plan.Plan`.
+        explains: Of generated outputs; see `kzoo.export.plan.Plan`.
         fill_id: Likewise.
 
     Returns:
@@ -60,19 +60,22 @@ def compare(
     """
     worst, reasons = Worst(), list(reasons)
     for index, (answer, wanted) in enumerate(zip(answers, expected, strict=True)):
+        same = slice(None)
+        if explains is not None and _as_many_rows(answer, wanted):
+            # Asking takes long; where agreement is not asked for, nobody does.
+            asked = functools.partial(explains, index) if criteria.agreement else None
+            same = _generated(worst, answer, wanted, asked, fill_id)
         for name, value in wanted.items():
             if name not in answer:
                 reasons.append(f"{signature.name} has no output {name}.")
-            elif is_tie is not None and len(answer[name]) == len(value):
-                ties = functools.partial(is_tie, index)
-                _generated(worst, name, answer[name], value, ties, fill_id)
+            elif explains is not None and value.dtype.kind != "f":
+                if len(answer[name]) != len(value):
+                    reasons.append(_other_shape(signature, name, answer, wanted))
             elif answer[name].shape != value.shape:
-                reasons.append(
-                    f"{signature.name}: {name} has shape {answer[name].shape}, the "
-                    f"model's has {value.shape}."
-                )
+                reasons.append(_other_shape(signature, name, answer, wanted))
             elif value.dtype.kind == "f":
-                _floats(worst, name, answer[name], value, criteria)
+                # Of another text, a score is another one.
+                _floats(worst, name, answer[name][same], value[same], criteria)
             else:
                 _exact(worst, name, answer[name], value)
         _labels(worst, answer, wanted, criteria)
@@ -139,23 +142,46 @@ def _exact(worst, name, answer, wanted):
     worst.output = worst.output or name
 
 
-def _generated(worst, name, answer, wanted, is_tie, fill_id):
-    """Count rows of ids or texts that differ, and those that no tie explains."""
-    if wanted.ndim == 2:
+def _other_shape(signature, name, answer, wanted):
+    return (
+        f"{signature.name}: {name} has shape {answer[name].shape}, the model's has "
+        f"{wanted[name].shape}."
+    )
+
+
+def _as_many_rows(answer, wanted):
+    return all(len(answer.get(name, ())) == len(x) for name, x in wanted.items())
+
+
+def _generated(worst, answer, wanted, explains, fill_id):
+    """Count rows of ids or texts that differ, and those that rounding explains.
+
+    Returns:
+        Which rows are the same, (B,) bool.
+    """
+    (name,) = (name for name, value in wanted.items() if value.dtype.kind != "f")
+    found, value = answer[name], wanted[name]
+    if value.ndim == 2:
         # A row that goes on makes the others wider, with nothing in them.
-        width = max(answer.shape[1], wanted.shape[1])
-        answer, wanted = (
-            np.pad(x, ((0, 0), (0, width - x.shape[1])), constant_values=fill_id)
-            for x in (answer, wanted)
-        )
-    same = answer == wanted
-    same = same.all(axis=1) if same.ndim == 2 else same
-    decided = np.array([s or not is_tie(row) for row, s in enumerate(same)], bool)
+        width = max(found.shape[1], value.shape[1])
+        found, value = (_widened(x, width, fill_id) for x in (found, value))
+    same = found == value
+    same = same.all(axis=1) if same.ndim == 2 else same.astype(bool)
+    decided = [
+        s or explains is None or not explains(row, found[row])
+        for row, s in enumerate(same)
+    ]
     worst.rows += len(same)
     worst.rows_identical += int(same.sum())
-    worst.decided += int(decided.sum())
+    worst.decided += sum(decided)
     worst.decided_identical += int(same.sum())
     worst.output = worst.output or name
+    return same
+
+
+def _widened(rows, width, fill_id):
+    more = ((0, 0), (0, width - rows.shape[1]))
+    return np.pad(rows, more, constant_values=fill_id)
 
 
 def _labels(worst, answer, wanted, criteria):

@@ -9,7 +9,7 @@ from kzoo.errors import InputError
 from kzoo.export import manifest
 from kzoo.export.child import write_in_child
 from kzoo.export.errors import ExportError
-from kzoo.export.options import Options
+from kzoo.export.options import Options, SearchOptions
 from kzoo.export.publish import publishing
 from kzoo.export.report import ExportReport
 from kzoo.export.subjects import subject_of
@@ -28,12 +28,14 @@ def to_saved_model(
     texts=None,
     input_signature=None,
     samples=None,
+    **search,
 ) -> ExportReport:
     """Write a model as a TensorFlow SavedModel that is proven equal to it.
 
     A classifier gets the signatures `serving_default`, text to label and scores, and
-    `tokens`, ids to logits. Any other model gets `serving_default`, its call under
-    its own input names. On JAX and torch a TensorFlow-backend process writes it.
+    `tokens`, ids to logits; a translator `serving_default`, text to translation and
+    score, and `tokens`, ids to ids. Any other model gets `serving_default`, its call
+    under its own input names. On JAX and torch a TensorFlow-backend process writes it.
 
     Args:
         model: A model of kzoo or any `keras.Model`.
@@ -47,6 +49,8 @@ def to_saved_model(
             `keras.InputSpec`, or a dict or list of them.
         samples: Inputs to compare on, dicts by input name, for models outside the
             zoo.
+        **search: For a translator, how it searches: `num_beams` (4), `length_penalty`
+            (1), `max_new_tokens`, `max_ratio`; see `kzoo.export.SearchOptions`.
 
     Returns:
         What the validation measured.
@@ -59,7 +63,7 @@ def to_saved_model(
         >>> to_saved_model(model, "artefact").passed  # doctest: +SKIP
         True
     """
-    options = Options("float32", name, version)
+    options = Options("float32", name, version, _search(search))
     given = {"input_signature": input_signature, "samples": samples}
     return _export(model, folder, SAVED_MODEL, layout, options, overwrite, texts, given)
 
@@ -76,12 +80,14 @@ def to_onnx(
     texts=None,
     input_signature=None,
     samples=None,
+    **search,
 ) -> ExportReport:
     """Write a model as ONNX files that are proven equal to it.
 
     A classifier gets `model.onnx`, ids to logits in standard operators, and
-    `text.onnx`, text to label and scores by onnxruntime-extensions. Any other model
-    gets `model.onnx`, its call under its own input names.
+    `text.onnx`, text to label and scores by onnxruntime-extensions; a translator
+    `generate.onnx` and `text.onnx`, with the search inside. Any other model gets
+    `model.onnx`, its call under its own input names.
 
     Args:
         model: A model of kzoo or any `keras.Model`.
@@ -96,6 +102,7 @@ def to_onnx(
         texts: More texts (str or bytes) to compare on, for models that take texts.
         input_signature: See `to_saved_model`.
         samples: See `to_saved_model`.
+        **search: See `to_saved_model`.
 
     Returns:
         What the validation measured.
@@ -109,7 +116,7 @@ def to_onnx(
         >>> to_onnx(model, "artefact", precision="int8").passed  # doctest: +SKIP
         True
     """
-    options = Options(precision, name, version)
+    options = Options(precision, name, version, _search(search))
     given = {"input_signature": input_signature, "samples": samples}
     return _export(model, folder, ONNX, layout, options, overwrite, texts, given)
 
@@ -117,7 +124,8 @@ def to_onnx(
 def _export(model, folder, format, layout, options, overwrite, texts, given):
     writer = writer_of(format, layout, options.precision)
     _check_options(options)
-    subject = writer.subject(subject_of(model, **given))
+    subject = subject_of(model, **given, search=options.search)
+    subject = writer.subject(subject)
     check_texts(subject, texts)
     signatures = writer.signatures(subject, options)
     with publishing(folder, overwrite=overwrite) as work:
@@ -152,7 +160,7 @@ def _export(model, folder, format, layout, options, overwrite, texts, given):
             work,
             format=format,
             layout=layout,
-            options=options,
+            options=dataclasses.replace(options, search=subject.search),
             family=subject.family,
             signatures=signatures,
             label_names=subject.label_names,
@@ -160,6 +168,12 @@ def _export(model, folder, format, layout, options, overwrite, texts, given):
             report=report,
         )
     return report
+
+
+def _search(given):
+    if unknown := sorted(set(given) - set(SearchOptions.__dataclass_fields__)):
+        raise TypeError(f"an export takes no argument {unknown[0]!r}")
+    return SearchOptions(**given) if given else None
 
 
 def _check_options(options):

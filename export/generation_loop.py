@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from kzoo.export.loop_state import COLUMNS_FIRST, free_shapes, packed, tensors_of
+
 
 class Prompts(NamedTuple):
     """Prompts of unlike lengths that all end in the last column.
@@ -92,7 +94,7 @@ def generate(
     ends: Ends,
     choose: Callable,
     *,
-    cache_axes: tuple[int, int, int, int] = (0, 1, 2, 3),
+    cache_axes: tuple[int, ...] = COLUMNS_FIRST,
 ):
     """Return the new ids of every row.
 
@@ -142,19 +144,19 @@ def generate(
         positions = tf.minimum(prompts.lengths + step - 1, ends.context - 1)
         x, cache = model.call_with_cache(
             tf.maximum(ids[:, -1:], 0),
-            _packed(empty, tensors, cache_axes),
+            packed(empty, tensors, cache_axes),
             padding_mask=mask,
             positions=positions[:, None],
         )
         new, finished = chosen(x, step, finished)
         ids = tf.concat([ids, new[:, None]], axis=1)
-        return step + 1, finished, ids, mask, _tensors(cache, cache_axes)
+        return step + 1, finished, ids, mask, tensors_of(cache, cache_axes)
 
     none_given = tf.range(batch) >= prompts.rows
     full = tf.logical_or(prompts.lengths >= ends.context, none_given)
     most = tf.where(tf.reduce_all(full), 0, max_new_tokens)
     new, finished = chosen(x, tf.constant(0), full)
-    tensors = _tensors(cache, cache_axes)
+    tensors = tensors_of(cache, cache_axes)
     state = (tf.constant(1), finished, new[:, None], prompts.padding_mask, tensors)
     free = tf.TensorShape([None, None])
     shapes = (
@@ -162,38 +164,7 @@ def generate(
         tf.TensorShape([None]),
         free,
         free,
-        [_free(tensor.shape, cache_axes) for tensor in tensors],
+        free_shapes(tensors, cache_axes),
     )
     _, _, ids, _, _ = tf.while_loop(proceed, extend, state, shape_invariants=shapes)
     return ids[: prompts.rows, : tf.maximum(most, 0)]
-
-
-def _tensors(cache, axes) -> list:
-    """Return the tensors of caches as a flat list; what is None is left out."""
-    import tensorflow as tf
-
-    flat = [leaf for leaf in tf.nest.flatten(cache) if leaf is not None]
-    if axes == (0, 1, 2, 3):
-        return flat
-    return [tf.transpose(tensor, axes) for tensor in flat]
-
-
-def _packed(like, tensors, axes):
-    """Return the caches that `_tensors` made the list of."""
-    import tensorflow as tf
-
-    if axes != (0, 1, 2, 3):
-        tensors = [tf.transpose(tensor, axes) for tensor in tensors]
-    left = iter(tensors)
-    leaves = [leaf if leaf is None else next(left) for leaf in tf.nest.flatten(like)]
-    return tf.nest.pack_sequence_as(like, leaves)
-
-
-def _free(shape, axes):
-    """Return a cache's shape with batch and columns free."""
-    import tensorflow as tf
-
-    sizes = shape.as_list()
-    return tf.TensorShape(
-        [None if axes[place] < 2 else size for place, size in enumerate(sizes)]
-    )

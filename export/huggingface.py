@@ -1,4 +1,4 @@
-"""The layout that Optimum's ORTModel classes open: the graph beside `config.json`."""
+"""The layout that Optimum's ORTModel classes open: graphs beside `config.json`."""
 
 import pathlib
 import shutil
@@ -6,9 +6,10 @@ import tempfile
 
 from kzoo.errors import InputError
 from kzoo.export import onnx_writer
+from kzoo.export.onnx_precision import PRECISIONS
 from kzoo.export.options import Options
-from kzoo.export.signature import ONNXRUNTIME, Signature
-from kzoo.export.subject import MODEL, Subject
+from kzoo.export.signature import Signature
+from kzoo.export.subject import Subject
 from kzoo.files import write_json
 
 _WEIGHTS = (".safetensors", ".bin")
@@ -30,12 +31,12 @@ def subject_for(subject: Subject) -> Subject:
 
 
 def signatures(subject: Subject, options: Options) -> tuple[Signature, ...]:
-    """Return the tensor form's signature; texts are tokenised outside."""
-    return (subject.signature().at(MODEL, ONNXRUNTIME),)
+    """Return the signature of each graph; texts are tokenised outside."""
+    return subject.transformers_signatures()
 
 
 def write(subject: Subject, folder: pathlib.Path, options: Options) -> None:
-    """Write the graph, the config and the tokenizer; needs the TensorFlow backend."""
+    """Write the graphs, the config and the tokenizer; needs the TensorFlow backend."""
     with tempfile.TemporaryDirectory() as whole:
         subject.model.export_to_transformers(whole)
         for path in pathlib.Path(whole).iterdir():
@@ -43,4 +44,6 @@ def write(subject: Subject, folder: pathlib.Path, options: Options) -> None:
                 shutil.copyfile(path, folder / path.name)
     for name, value in subject.transformers_files().items():
         write_json(folder / name, value)
-    onnx_writer.save(onnx_writer.graph(subject, options), folder / MODEL)
+    reduced = PRECISIONS[options.precision]
+    for path, model in subject.transformers_graphs(reduced):
+        onnx_writer.save(model, folder / path)

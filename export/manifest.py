@@ -1,5 +1,6 @@
 """`kzoo.json`: what an artefact is, and the hash of each of its files."""
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -40,6 +41,7 @@ def write(
         "precision": options.precision,
         "name": options.name,
         "version": options.version,
+        "search": options.search and dataclasses.asdict(options.search),
         "family": family,
         "label_names": list(label_names),
         "signatures": [signature.to_dict() for signature in signatures],

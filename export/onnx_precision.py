@@ -18,13 +18,13 @@ def float16(model):
     float32 all the same: that is ONNX's default for it.
     """
     from onnxruntime.transformers.float16 import convert_float_to_float16
-    from onnxruntime.transformers.onnx_model import OnnxModel
+
+    from kzoo.export.onnx_order import put_in_order
 
     model = convert_float_to_float16(model, keep_io_types=True)
-    # The converter puts casts behind the nodes that read them.
-    ordered = OnnxModel(model)
-    ordered.topological_sort(is_deterministic=True)
-    return ordered.model
+    # The converter puts casts behind the nodes that read them, and in other graphs.
+    put_in_order(model.graph)
+    return model
 
 
 def int8(model):

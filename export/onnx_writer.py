@@ -2,7 +2,7 @@
 
 import pathlib
 
-from kzoo.export import onnx_graph, onnx_precision
+from kzoo.export import onnx_precision
 from kzoo.export.options import Options
 from kzoo.export.signature import Signature
 from kzoo.export.subject import Subject
@@ -25,8 +25,7 @@ def write(subject: Subject, folder: pathlib.Path, options: Options) -> None:
 
 def graph(subject: Subject, options: Options):
     """Return the tensor form alone as an `onnx.ModelProto`."""
-    model = onnx_graph.convert(subject, subject.signature())
-    return onnx_precision.PRECISIONS[options.precision](model)
+    return onnx_precision.PRECISIONS[options.precision](subject.tensor_graph())
 
 
 def save(model, path: pathlib.Path) -> None:

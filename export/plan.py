@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -15,15 +16,16 @@ class Plan:
     Args:
         calls: The inputs of each call.
         expected: The model's outputs of each.
-        is_tie: Of outputs that the model generates step by step: function of a call's
-            and a row's index to whether some step there was as good as a tie, so that
-            rounding decides what follows. It is asked for rows that differ alone.
+        explains: Of outputs that the model generates step by step: function of a
+            call's and a row's index and of another answer there to whether rounding
+            explains it: whether the model itself gives it once its logits are moved
+            by no more. It is asked for rows that differ alone.
         fill_id: What fills generated rows up that ended early.
     """
 
     calls: list[dict[str, np.ndarray]]
     expected: list[dict[str, np.ndarray]]
-    is_tie: Callable[[int, int], bool] | None = None
+    explains: Callable[[int, int, Any], bool] | None = None
     fill_id: int = 0
 
 
@@ -71,3 +73,26 @@ def _is_valid(text):
     except UnicodeDecodeError:
         return False
     return True
+
+
+def padded_rows(
+    rows: Sequence[np.ndarray], *, width: int = 0, left: bool = False
+) -> dict[str, np.ndarray]:
+    """Return rows of ids as `input_ids` and `attention_mask`, int64.
+
+    Args:
+        rows: The ids of each.
+        width: The least number of columns.
+        left: Whether the padding, zeros, is on the left.
+
+    Example:
+        >>> padded_rows([np.array([5, 6]), np.array([7])])["attention_mask"].tolist()
+        [[1, 1], [1, 0]]
+    """
+    width = max([width, *map(len, rows)])
+    ids = np.zeros((len(rows), width), "int64")
+    mask = np.zeros_like(ids)
+    for place, row in enumerate(rows):
+        part = slice(width - len(row), None) if left else slice(len(row))
+        ids[place, part], mask[place, part] = row, 1
+    return {"input_ids": ids, "attention_mask": mask}

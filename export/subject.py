@@ -2,6 +2,7 @@
 
 import abc
 import dataclasses
+import tempfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,6 +10,7 @@ import keras
 import numpy as np
 
 from kzoo.export.comparing import CRITERIA
+from kzoo.export.options import SearchOptions
 from kzoo.export.plan import Plan
 from kzoo.export.report import Criteria
 from kzoo.export.signature import (
@@ -32,11 +34,13 @@ class Subject(abc.ABC):
         family: What kind of model it is.
         label_names: A classifier's labels; empty otherwise.
         limitations: Inputs that the artefact is known to treat otherwise.
+        search: How the artefact searches; None if it does not.
     """
 
     family: str
     label_names: tuple[str, ...] = ()
     limitations: tuple[str, ...] = ()
+    search: SearchOptions | None = None
 
     def __init__(self, model: keras.Model):
         self.model = model
@@ -100,13 +104,25 @@ class Subject(abc.ABC):
         Args:
             reduced: Function that gives a graph's weights their precision.
         """
+        yield MODEL, reduced(self.tensor_graph())
+
+    def tensor_graph(self):
+        """Return the tensor form as an `onnx.ModelProto` in float32."""
         from kzoo.export.onnx_graph import convert
 
-        yield MODEL, reduced(convert(self, self.signature()))
+        return convert(self, self.signature())
 
     def for_transformers(self) -> "Subject":
         """Return the subject of the same model with the inputs transformers gives."""
         raise NotImplementedError(f"transformers has no {type(self.model).__name__}")
+
+    def transformers_signatures(self) -> tuple[Signature, ...]:
+        """Return the signature of each graph that such a subject is written as."""
+        return (self.signature().at(MODEL, ONNXRUNTIME),)
+
+    def transformers_graphs(self, reduced: Callable) -> Iterator[tuple[str, Any]]:
+        """Yield the path and the graph of each of them; see `onnx_graphs`."""
+        yield MODEL, reduced(self.tensor_graph())
 
     def transformers_files(self) -> dict[str, dict]:
         """Return what else lies beside such a graph: file name -> JSON object."""
@@ -132,3 +148,12 @@ class Subject(abc.ABC):
     def requests(self, signature: Signature) -> list[dict[str, np.ndarray]]:
         """Return inputs as a server will see them, to warm up with."""
         return self.samples()
+
+
+def in_float32(model):
+    """Return a model that computes in float32: the same, or a copy of its weights."""
+    if model.compute_dtype == "float32":
+        return model
+    with tempfile.TemporaryDirectory() as folder:
+        model.save_to_preset(folder)
+        return type(model).from_preset(folder, dtype="float32")

@@ -51,8 +51,14 @@ def validate(
     """
     known = manifest.read(folder)
     folder = pathlib.Path(folder)
-    options = Options(known["precision"], known["name"], known["version"])
-    subject = subject_of(model, input_signature=input_signature, samples=samples)
+    names = ("precision", "name", "version", "search")
+    options = Options.from_dict({name: known.get(name) for name in names})
+    subject = subject_of(
+        model,
+        input_signature=input_signature,
+        samples=samples,
+        search=options.search,
+    )
     writer = writer_of(known["artefact"], known["layout"], options.precision)
     subject = writer.subject(subject)
     check_texts(subject, texts)
@@ -123,7 +129,7 @@ def check(
                 plan.expected,
                 subject.criteria(signature, precision),
                 opened,
-                is_tie=plan.is_tie,
+                explains=plan.explains,
                 fill_id=plan.fill_id,
             )
             reports.append(report)

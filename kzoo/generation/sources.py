@@ -23,12 +23,18 @@ class SourceBatch:
     padding_mask: np.ndarray
 
     @classmethod
-    def of(cls, sources: Sequence[Sequence[int]], pad_id: int = 0) -> "SourceBatch":
+    def of(
+        cls,
+        sources: Sequence[Sequence[int]],
+        pad_id: int = 0,
+        max_length: int | None = None,
+    ) -> "SourceBatch":
         """Return the batch of sources.
 
         Args:
             sources: The ids of each, one or more.
             pad_id: What stands in the padding; no token sees it.
+            max_length: The greatest width, that of the model's positions.
 
         Returns:
             The batch.
@@ -39,6 +45,8 @@ class SourceBatch:
         """
         lengths = np.array([len(source) for source in sources])
         width = round_up(int(lengths.max()))
+        if max_length is not None:
+            width = max(min(width, max_length), int(lengths.max()))
         token_ids = np.full((len(sources), width), pad_id, "int32")
         for row, source in zip(token_ids, sources, strict=True):
             row[: len(source)] = source

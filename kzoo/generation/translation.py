@@ -82,8 +82,8 @@ def iter_translations(
 ) -> Iterator[list[Translation]]:
     """Yield the translations of each text, the best first, in the order of the texts.
 
-    Texts are read as they are needed, and those of like length run together. An empty
-    text has an empty translation.
+    Texts are read as they are needed, and those of like length run together. A text
+    without tokens has an empty translation.
 
     Args:
         model: A translator with a tokenizer.
@@ -201,11 +201,11 @@ class _Decoder:
         begun = [self._begun(prefix) for prefix in prefixes]
         results: list = [None] * len(texts)
         full = []
-        for place, (index, text) in enumerate(texts):
+        for place, (index, _) in enumerate(texts):
             self._check(index, rows[place], begun[place])
-            if text.strip():
+            if len(rows[place]) > 1:
                 full.append(place)
-            else:
+            else:  # the end alone
                 results[place] = self._nothing()
         full.sort(key=lambda place: -len(rows[place]))
         for start in range(0, len(full), self.batch_size):
@@ -253,7 +253,9 @@ class _Decoder:
         more = min(1 << (count - 1).bit_length(), self.batch_size) - count
         rows = [*rows, *[[model.end_id]] * more]
         begun = [*begun, *[begun[-1]] * more]
-        source = SourceBatch.of(rows, self._tokenizer.source.pad_id)
+        source = SourceBatch.of(
+            rows, self._tokenizer.source.pad_id, model.max_sequence_length
+        )
         room = model.max_sequence_length - max(map(len, begun))
         limits = [min(self._limit, room)] * count + [1] * more
         if self._max_ratio is not None:

@@ -107,3 +107,17 @@ def _copy(initializer, index):
     if isinstance(config.get("seed"), int):
         config["seed"] += index
     return type(initializer).from_config(config)
+
+
+def parts_of(initializer, count: int) -> list:
+    """Return what draws each of several kernels.
+
+    Args:
+        initializer: One for all, or a `Concatenated` with a part for each.
+        count: How many kernels.
+
+    Returns:
+        The initialisers.
+    """
+    parts = getattr(initializer, "initializers", ())
+    return list(parts) if len(parts) == count else [initializer] * count

@@ -176,7 +176,7 @@ def block_initializers(scheme: str, num_layers: int) -> dict[str, dict]:
         num_layers: L, the blocks of the stack.
 
     Returns:
-        `"attention"`: keyword arguments of a fused `MultiHeadAttention`;
+        `"attention"`: keyword arguments of a `MultiHeadAttention`, fused or not;
         `"feed_forward"`: keyword arguments of a `FeedForward`.
 
     Raises:

@@ -5,6 +5,7 @@ from keras import ops
 
 from kzoo.errors import InputError
 from kzoo.layers import checks, kernels
+from kzoo.layers.composed_initializers import parts_of
 from kzoo.layers.key_value_cache import KeyValueCache
 from kzoo.layers.masks import combine_masks
 
@@ -18,10 +19,9 @@ class MultiHeadAttention(keras.layers.Layer):
     output = concat(head_1, ..., head_N) W^O
     ```
 
-    The softmax is taken in float32. A masked position has weight exactly zero. Where
-    there are fewer key and value heads than query heads, neighbouring query heads
-    share one: K = N is multi-head, K = 1 multi-query, between them grouped-query
-    attention.
+    The softmax is taken in float32; a masked position has weight exactly zero. With
+    fewer key and value heads than query heads neighbouring ones share one: K = N is
+    multi-head, K = 1 multi-query, between them grouped-query attention.
 
     Args:
         num_heads: N, the number of heads (h in the paper).
@@ -40,7 +40,7 @@ class MultiHeadAttention(keras.layers.Layer):
             get a copy of it.
         rotary: A `RotaryEmbedding` that turns queries and keys, or None.
         position_bias: An `ALiBi` or `RelativePositionBias`, or None.
-        kernel_initializer: Of the query, key and value projections.
+        kernel_initializer: Of query, key and value; `Concatenated` has a part for each.
         output_initializer: Of the output projection; by default the same.
 
     Call arguments:
@@ -49,20 +49,19 @@ class MultiHeadAttention(keras.layers.Layer):
         key: (B, S, D'); by default the value.
         padding_mask: (B, S) bool, True = real token: whom all may see.
         attention_mask: (B, T, S) bool, True = attend: who sees whom.
-        segment_ids: (B, T) integers; tokens see those of their own segment only.
+        segment_ids: (B, T) integers; tokens see those of their own segment.
         positions: (B, T) integers for `rotary`; by default 0 to T - 1.
         use_causal_mask: Position t sees positions 0 to t only.
         return_attention_scores: Return (output, scores) instead of the output.
         training: Whether dropout is on.
 
     Returns:
-        (B, T, D); with `return_attention_scores` also the scores, (B, N, T, S).
-        A query whose keys are all masked gets the mean of the values, never NaN.
+        (B, T, D); with `return_attention_scores` also the scores, (B, N, T, S). A
+        query whose keys are all masked gets the mean of the values, never NaN.
 
     Raises:
-        InputError: If a size is not positive, D is not divisible by N while
-            `key_dim` is left out, N not by K, or a fused layer is given a value or
-            key.
+        InputError: If a size is not positive, D not divisible by N without a
+            `key_dim`, N not by K, or a fused layer is given a value or key.
 
     Example:
         >>> import numpy as np
@@ -139,9 +138,10 @@ class MultiHeadAttention(keras.layers.Layer):
             self.query_key_value = self._projection("query_key_value", both)
             self.query_key_value.build(query_shape)
         else:
-            self.query = self._projection("query", width)
-            self.key = self._projection("key", shared)
-            self.value = self._projection("value", shared)
+            parts = parts_of(self.kernel_initializer, 3)
+            self.query = self._projection("query", width, parts[0])
+            self.key = self._projection("key", shared, parts[1])
+            self.value = self._projection("value", shared, parts[2])
             self.query.build(query_shape)
             self.key.build(key_shape)
             self.value.build(value_shape)

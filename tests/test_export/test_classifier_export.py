@@ -274,7 +274,7 @@ def test_texts_are_for_models_that_take_texts(make_classifier, tmp_path):
 
 def test_texts_are_compared_as_ids_too(onnx_folder, bert):
     tokens = onnx_folder[1].signatures[0]
-    lengths = [len(bert.tokenizer.encode(text, None, 29)[0]) for text in MORE_TEXTS]
+    lengths = [len(bert.tokenizer.encode(text, None, 29)) for text in MORE_TEXTS]
     assert tokens.shapes[-1] == (len(MORE_TEXTS), max(lengths))
 
 

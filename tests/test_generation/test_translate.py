@@ -75,6 +75,7 @@ def test_several_translations_with_their_scores(model):
 
 def test_empty_texts_have_empty_translations(model):
     assert translate(model, ["", GERMAN[0], "  \t"], num_beams=2)[::2] == ["", ""]
+    assert translate(model, "\u200b") == [""]  # no tokens, though not empty
     assert translate(model, []) == []
     ((nothing, second),) = iter_translations(model, [""], num_beams=2, num_results=2)
     assert nothing.text == second.text == ""
@@ -112,6 +113,17 @@ def test_limits_by_number_and_by_ratio(model):
     size = len(model.tokenizer.encode_source(GERMAN[:1]).ids[0])
     (row,) = iter_translations(model, GERMAN[:1], num_beams=2, max_ratio=0.5)
     assert len(row[0].token_ids) <= size // 2
+
+
+def test_a_text_may_fill_every_position(model):
+    text = "Der Mann. " * 20
+    words = text.split()
+    for count in range(len(words), 0, -1):
+        text = " ".join(words[:count])
+        if len(model.tokenizer.encode_source([text]).ids[0]) <= 37:
+            break
+    assert 32 < len(model.tokenizer.encode_source([text]).ids[0]) <= 37
+    assert len(translate(model, text, num_beams=2, max_new_tokens=2)) == 1
 
 
 def test_a_long_text_is_refused_or_split(model):

@@ -90,17 +90,22 @@ def test_the_last_axis_is_shared_out():
         Concatenated(["zeros", "ones"], shares=[1])
 
 
+@pytest.mark.parametrize("fused", [True, False])
 @pytest.mark.parametrize("scheme", ["gpt2", "deep_norm", "t_fixup"])
-def test_a_blocks_initialisers_by_the_papers_name(scheme):
+def test_a_blocks_initialisers_by_the_papers_name(scheme, fused):
     width, depth = 30 * N, 18
     chosen = block_initializers(scheme, depth)
-    attention = MultiHeadAttention(N, **chosen["attention"])
+    attention = MultiHeadAttention(N, fused=fused, **chosen["attention"])
     network = FeedForward(30 * F, **chosen["feed_forward"])
     for layer in (attention, network):
         layer.build((None, T, width))
     found = {w.path: to_numpy(w).std() for w in attention.weights if "kernel" in w.path}
-    qkv = to_numpy(next(w for w in attention.weights if "query_key" in w.path))
-    query, key, value = (part.std() for part in np.split(qkv, 3, axis=-1))
+    if fused:
+        qkv = to_numpy(attention.query_key_value.kernel)
+        query, key, value = (part.std() for part in np.split(qkv, 3, axis=-1))
+    else:
+        parts = (attention.query, attention.key, attention.value)
+        query, key, value = (to_numpy(part.kernel).std() for part in parts)
     output = next(v for k, v in found.items() if "output_projection" in k)
     plain = width**-0.5  # glorot on a square kernel
     expected = {
