@@ -71,17 +71,18 @@ def draw_attention(
             axes.set_title(f"head {index + 1}", fontsize=8, color=GREY, pad=3)
         which = "mean of the heads" if head is None else f"head {head}"
         what = f"{found.name}-attention, layer {number} of {len(found.scores)}, {which}"
-        figure.suptitle(f"{title}\n{what}" if title else what, fontsize=10, color=GREY)
+        shown = f"{title}\n{what}" if title else what
+        figure.suptitle(shown, fontsize=10, color=GREY, parse_math=False)
         save(figure, path)
 
 
 def _large(axes, found, scores, cell):
     axes.imshow(scores, cmap=_blues(), vmin=0, vmax=max(scores.max(), 1e-6))
     size = max(4.5, min(9.0, cell * 27))
-    axes.set_xticks(
-        range(len(found.read)), found.read, rotation=60, ha="left", fontsize=size
-    )
-    axes.set_yticks(range(len(found.readers)), found.readers, fontsize=size)
+    # A dollar is one, and begins no formula.
+    plain = {"fontsize": size, "parse_math": False}
+    axes.set_xticks(range(len(found.read)), found.read, rotation=60, ha="left", **plain)
+    axes.set_yticks(range(len(found.readers)), found.readers, **plain)
     axes.xaxis.tick_top()
     axes.tick_params(length=0)
     _light(axes)

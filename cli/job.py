@@ -144,6 +144,12 @@ class Job:
 
     def _check_batches(self) -> None:
         options = self.translator
+        if self.model.source and options.of_tokenizer:
+            raise InputError(
+                "Trained weights keep the tokenizer that they were trained with.",
+                "--joint, --separate-vocabularies or --byte-fallback beside --from",
+                "Leave it out.",
+            )
         if self.train.batch_size and options.batch_tokens:
             raise InputError(
                 "A batch has a number of pairs or a number of tokens.",

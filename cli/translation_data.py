@@ -106,11 +106,11 @@ def choose_tokenizer(job: Job, settings: dict[str, Any], train, console: Console
 
     asked, options = job.model.tokenizer, job.translator
     if asked is not None and asked not in KINDS:
-        if job.model.vocabulary_size or options.joint is not None:
+        if job.model.vocabulary_size or options.of_tokenizer:
             raise InputError(
                 "A given tokenizer is taken as it is.",
-                "--tokenizer beside --vocabulary-size, --joint or "
-                "--separate-vocabularies",
+                "--tokenizer beside --vocabulary-size, --joint, "
+                "--separate-vocabularies or --byte-fallback",
                 "Leave one of them out.",
             )
         return _open_tokenizer(asked)

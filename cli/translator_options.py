@@ -97,6 +97,11 @@ class TranslatorOptions:
         ),
     ] = None
 
+    @property
+    def of_tokenizer(self) -> bool:
+        """Whether an option is given that a tokenizer is trained by."""
+        return self.joint is not None or self.byte_fallback is not None
+
     def refuse(self, family: str) -> None:
         """Refuse every option that is given, for another family.
 

@@ -234,12 +234,10 @@ def _check_fits(model):
     config = model.arguments
     if marian.fits(config):
         return
-    names = (*marian.SHAPE, "positions", "layer_norm_epsilon")
     shape = ", ".join(f"{name}={value!r}" for name, value in marian.SHAPE.items())
     raise InputError(
         "The layout huggingface is for translators of the shape of transformers' "
         "Marian.",
-        ", ".join(f"{name}={config[name]!r}" for name in names),
-        f"Use layout='plain'; Marian has {shape}, positions='sinusoidal_halves', "
-        "layer_norm_epsilon=1e-05.",
+        ", ".join(f"{name}={config[name]!r}" for name in marian.SHAPE),
+        f"Use layout='plain'; Marian has {shape}.",
     )

@@ -84,14 +84,16 @@ def _fresh_weights(config, overrides, folder):
 
 
 def _check_vocabulary(model, folder):
-    rows = model.arguments["vocabulary_size"]
-    if model.tokenizer.vocabulary_size > rows:
-        raise InputError(
-            "Every token needs a row of the embedding.",
-            f"a tokenizer of {model.tokenizer.vocabulary_size} tokens in {folder}, "
-            f"vocabulary_size={rows}",
-            "The folder mixes files of different models; fetch it again.",
-        )
+    for name in ("vocabulary_size", "source_vocabulary_size"):
+        # Without a size of its own the source's table is the target's.
+        rows = model.arguments.get(name) or model.arguments["vocabulary_size"]
+        tokens = getattr(model.tokenizer, name, 0)
+        if tokens > rows:
+            raise InputError(
+                "Every token needs a row of the embedding.",
+                f"a tokenizer with {name}={tokens} in {folder}, {rows} rows",
+                "The folder mixes files of different models; fetch it again.",
+            )
 
 
 def _check_overrides(cls, overrides):

@@ -89,8 +89,28 @@ class Task(keras.Model):
         return super().fit(x, *args, **kwargs)
 
     def get_config(self):
-        """Return the constructor's arguments, without the tokenizer."""
-        return {**super().get_config(), **self._config}
+        """Return the constructor's arguments, without the tokenizer.
+
+        Of a quantised model also which of its layers are, so that a `.keras` archive
+        gives it back.
+        """
+        from kzoo.training.quantization import quantized_layers
+
+        config = {**super().get_config(), **self._config}
+        modes = quantized_layers(self)
+        return {**config, "quantized": modes} if modes else config
+
+    @classmethod
+    def from_config(cls, config):
+        """Return the model of a config."""
+        from kzoo.training.quantization import quantize_layers
+
+        config = dict(config)
+        modes = config.pop("quantized", None)
+        model = super().from_config(config)
+        if modes:
+            quantize_layers(model, modes)
+        return model
 
     def get_compile_config(self):
         """Return how the model was compiled; nothing if that is as it was made."""

@@ -53,8 +53,8 @@ class PairOrder:
 
     Raises:
         InputError: If neither or both of `batch_size` and `batch_tokens` are given,
-            the widest pair does not fit into `batch_tokens`, or a number is out of
-            range.
+            the widest pair does not fit into `batch_tokens`, a number is out of
+            range, or `steps_per_epoch` has no batch to take.
 
     Example:
         >>> order = PairOrder([3, 9, 4, 2], [5, 8, 2, 7], batch_tokens=16, seed=7)
@@ -115,6 +115,14 @@ class PairOrder:
             for width in np.unique(self.widths)
         ]
         self.steps_per_pass = len(self._sorted() if not shuffle else self._shuffled(0))
+        if self.steps_per_epoch and not self.steps_per_pass:
+            raise InputError(
+                "Steps are made of one whole batch or more.",
+                f"{len(self.widths):,} pairs, batch_size={batch_size}, "
+                f"batch_tokens={batch_tokens}, drop_remainder={drop_remainder}, "
+                f"steps_per_epoch={steps_per_epoch}",
+                "Pass a smaller batch, or drop_remainder=False.",
+            )
         self._plan: tuple[int, list[np.ndarray]] | None = None
 
     def width(self, length: int) -> int:
@@ -164,10 +172,11 @@ class PairOrder:
             The positions of each batch.
         """
         number = number if self.shuffle else 0
-        if self._plan is None or self._plan[0] != number:
+        plan = self._plan  # read once: a thread that reads ahead may set it meanwhile
+        if plan is None or plan[0] != number:
             made = self._shuffled(number) if self.shuffle else self._sorted()
-            self._plan = (number, made)
-        return self._plan[1]
+            self._plan = plan = (number, made)
+        return plan[1]
 
     @property
     def inverse(self) -> np.ndarray:

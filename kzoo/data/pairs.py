@@ -180,13 +180,14 @@ def read_pair_split(source: PairSource, split: str, options: ReadOptions) -> Pai
     notes = source.notes
     if split in source.others:
         pairs = source.read_part(split)
-    elif split == "all":
+    elif split == "all" and source.parts:
         pairs = _join([source.read_part(name) for name in source.parts])
-    elif split in source.undecided:
-        names = source.undecided[split]
+    elif split in source.undecided or split == "all":
+        one = split if split in source.undecided else next(iter(source.undecided))
+        names = source.undecided[one]
         raise InputError(
             "A folder holds one pair of files for each split.",
-            f"{split} in {', '.join(names)} of {source.where!r}",
+            f"{one} in {', '.join(names)} of {source.where!r}",
             f"Read one of them by its name: split={names[0]!r} (--split {names[0]}).",
         )
     elif split not in known:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from kzoo.errors import InputError
-from kzoo.generation.no_repeat import repeated_ngram_ids
+from kzoo.generation.no_repeat import check_ngram, repeated_ngram_ids
 from kzoo.generation.search import Hypothesis, Search
 from kzoo.generation.session import session_of, suppressed_ids
 from kzoo.generation.sources import SourceBatch
@@ -72,14 +72,8 @@ class BeamSearch(Search):
         self.num_beams = num_beams
         self.length_penalty = length_penalty
         self.early_finish = early_finish
-        if not no_repeat_ngram >= 0:
-            raise InputError(
-                "The n-grams that may not come twice have one token or more.",
-                f"no_repeat_ngram={no_repeat_ngram!r}",
-                "Pass 0 for no such rule.",
-            )
         self.num_results = num_results
-        self.no_repeat_ngram = no_repeat_ngram
+        self.no_repeat_ngram = check_ngram(no_repeat_ngram)
 
     def __call__(
         self,
@@ -94,18 +88,27 @@ class BeamSearch(Search):
 
         `max_new_tokens` may be a number for each prompt.
         """
-        beams, wanted = self.num_beams, 2 * self.num_beams
+        beams, stops = self.num_beams, frozenset(stop_ids)
         known = model.vocabulary_size - len(suppressed_ids(model))
-        if wanted > known:
+        if 2 * beams > known:
             raise InputError(
                 "Each beam chooses among twice as many tokens as there are beams.",
                 f"num_beams={beams}, a vocabulary of {known} tokens to generate",
                 f"Pass at most {known // 2} beams.",
             )
+        if beams + len(stops) > known:
+            raise InputError(
+                "Each beam may go on with a token that ends nothing.",
+                f"num_beams={beams}, {len(stops)} stop ids, a vocabulary of {known} "
+                "tokens to generate",
+                "Pass fewer of them.",
+            )
+        # Among so many there are enough that end nothing.
+        wanted = min((1 + max(1, len(stops))) * beams, known)
         limits = np.broadcast_to(max_new_tokens, len(prompts)).tolist()
         session = session_of(model, prompts, max(limits), source)
         states = [
-            _Prompt(self, prompt, limit, frozenset(stop_ids))
+            _Prompt(self, prompt, limit, stops)
             for prompt, limit in zip(prompts, limits, strict=True)
         ]
         offsets = np.arange(len(prompts))
@@ -160,7 +163,8 @@ class _Prompt:
         if self.done:
             return np.zeros(beams, int), np.zeros(beams, int)
         total = self._scores[:, None] + values.astype("float64")
-        order = np.argsort(-total, axis=None, kind="stable")[: 2 * beams]
+        wanted = (1 + max(1, len(self._stop_ids))) * beams
+        order = np.argsort(-total, axis=None, kind="stable")[:wanted]
         parents, columns = np.unravel_index(order, total.shape)
         tokens = ids[parents, columns]
         length = len(self._texts[0]) + 1

@@ -73,6 +73,7 @@ def generate_ids(
     model,
     prompts: Sequence[np.ndarray],
     *,
+    max_new_tokens: int | Sequence[int],
     stop_ids: Sequence[int] = (),
     **options,
 ) -> list[np.ndarray]:
@@ -81,12 +82,15 @@ def generate_ids(
     Args:
         model: A causal model with caches.
         prompts: Ids that `check_prompts` returned.
+        max_new_tokens: How many tokens at most, or a number for each prompt.
         stop_ids: Ids that end a row.
         **options: Of `token_steps`.
 
     Returns:
         The new ids of each row, (n,) int64.
     """
+    limits = np.broadcast_to(max_new_tokens, len(prompts))
+    options["max_new_tokens"] = int(limits.max())
     finished = np.zeros(len(prompts), bool)
     rows: list[list[int]] = [[] for _ in prompts]
     for ids in token_steps(model, prompts, finished=finished, **options):
@@ -95,4 +99,5 @@ def generate_ids(
                 finished[index] = True
             else:
                 rows[index].append(int(ids[index]))
+                finished[index] = len(rows[index]) >= limits[index]
     return [np.array(row, "int64") for row in rows]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kzoo.generation.no_repeat import repeated_ngram_ids
+from kzoo.generation.no_repeat import check_ngram, repeated_ngram_ids
 from kzoo.generation.search import Hypothesis, Search
 from kzoo.generation.session import session_of
 from kzoo.generation.sources import SourceBatch
@@ -20,6 +20,9 @@ class GreedySearch(Search):
         length_penalty: See `BeamSearch`.
         no_repeat_ngram: See `BeamSearch`.
 
+    Raises:
+        InputError: If `no_repeat_ngram` is negative.
+
     Example:
         >>> from kzoo.models import GPT2CausalLM
         >>> model = GPT2CausalLM.from_preset("gpt2-tiny", vocabulary_size=50)
@@ -30,7 +33,7 @@ class GreedySearch(Search):
 
     def __init__(self, *, length_penalty: float = 1.0, no_repeat_ngram: int = 0):
         self.length_penalty = length_penalty
-        self.no_repeat_ngram = no_repeat_ngram
+        self.no_repeat_ngram = check_ngram(no_repeat_ngram)
 
     def __call__(
         self,

@@ -4,6 +4,23 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from kzoo.errors import InputError
+
+
+def check_ngram(size: int) -> int:
+    """Return the n of `no_repeat_ngram`, 0 for no such rule.
+
+    Raises:
+        InputError: If it is negative.
+    """
+    if not size >= 0:
+        raise InputError(
+            "The n-grams that may not come twice have one token or more.",
+            f"no_repeat_ngram={size!r}",
+            "Pass 0 for no such rule.",
+        )
+    return size
+
 
 def repeated_ngram_ids(text: Sequence[int], size: int) -> list[int]:
     """Return the ids that would end an n-gram that is in the text already.

@@ -251,29 +251,28 @@ class _Decoder:
         # A compiled step serves one number of rows: the last batches are filled up
         # with texts of no words, so that there are few such numbers.
         more = min(1 << (count - 1).bit_length(), self.batch_size) - count
-        rows = [*rows, *[[model.end_id]] * more]
+        rows = [*rows, *[[self._tokenizer.source.end_id]] * more]
         begun = [*begun, *[begun[-1]] * more]
         source = SourceBatch.of(
             rows, self._tokenizer.source.pad_id, model.max_sequence_length
         )
-        room = model.max_sequence_length - max(map(len, begun))
-        limits = [min(self._limit, room)] * count + [1] * more
-        if self._max_ratio is not None:
-            limits = [
-                max(1, min(limit, int(self._max_ratio * len(row))))
-                for limit, row in zip(limits, rows, strict=True)
-            ]
-        options = {"stop_ids": (model.end_id,), "source": source}
+        limits = [self._room(*row) for row in zip(rows, begun, strict=True)][:count]
+        options = {
+            "max_new_tokens": limits + [1] * more,
+            "stop_ids": (model.end_id,),
+            "source": source,
+        }
         if isinstance(self._search, Search):
-            found = self._search(model, begun, max_new_tokens=limits, **options)
-            return found[:count]
-        found = generate_ids(
-            model, begun, sampler=self._search, max_new_tokens=max(limits), **options
-        )
-        return [
-            [Hypothesis(ids[:limit], float("nan"))]
-            for ids, limit in zip(found[:count], limits[:count], strict=True)
-        ]
+            return self._search(model, begun, **options)[:count]
+        found = generate_ids(model, begun, sampler=self._search, **options)
+        return [[Hypothesis(ids, float("nan"))] for ids in found[:count]]
+
+    def _room(self, ids, begun) -> int:
+        """Return the most new tokens of one text, whatever runs beside it."""
+        limit = min(self._limit, self._model.max_sequence_length - len(begun))
+        if self._max_ratio is not None:
+            limit = min(limit, self._max_ratio * len(ids))
+        return max(1, int(limit))
 
     def _translation(self, hypothesis, begun):
         ids = np.concatenate([begun[1:], hypothesis.token_ids]).astype("int64")

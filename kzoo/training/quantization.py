@@ -36,8 +36,9 @@ def quantize(
     row by row while it runs; under `int4` the kernel alone, two numbers to a byte.
     Embedding tables, norms and biases of kzoo's layers stay as they are.
 
-    A quantised model is saved by `save_weights`, and loaded by quantising a model of
-    the same shape in the same manner before `load_weights`.
+    A quantised model of the zoo is saved by `model.save`. Any other is saved by
+    `save_weights`, and loaded by quantising a model of the same shape in the same
+    manner before `load_weights`.
 
     Args:
         model: A model, built.
@@ -81,6 +82,31 @@ def quantize(
             "Pass a part of the path of a dense layer, such as 'attention'.",
         )
     return QuantizationReport(len(done), before, _size(model))
+
+
+def quantized_layers(model: keras.Model) -> dict[str, str]:
+    """Return the mode of every quantised layer, by its path inside the model."""
+    return {
+        _inside(layer): layer.quantization_mode
+        for layer in model._flatten_layers()
+        if _is_quantized(layer, model)
+    }
+
+
+def quantize_layers(model: keras.Model, modes: dict[str, str]) -> None:
+    """Quantise what `quantized_layers` returned of a model of the same shape.
+
+    Args:
+        model: The model, built.
+        modes: Path to mode.
+    """
+    for mode in sorted(set(modes.values())):
+        paths = [re.escape(path) for path, own in modes.items() if own == mode]
+        quantize(model, mode, pattern=f"^[^/]+/({'|'.join(paths)})$")
+
+
+def _inside(layer) -> str:
+    return layer.path.split("/", 1)[-1]
 
 
 def _is_quantized(layer, model):

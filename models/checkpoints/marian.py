@@ -11,11 +11,17 @@ from kzoo.models.checkpoints.weight_table import Entry, dense, encoder_block, no
 ARCHITECTURE = "MarianMTModel"
 MODEL_TYPE = "marian"
 IGNORABLE = ()
+SINES = "sinusoidal_halves"
 # What makes a Translator a Marian, beyond its sizes.
-SHAPE = {"norm_placement": "post", "final_norm": False, "logits_bias": True}
+SHAPE = {
+    "norm_placement": "post",
+    "final_norm": False,
+    "logits_bias": True,
+    "positions": SINES,  # or a table that was stored, see `fits`
+    "layer_norm_epsilon": 1e-5,
+}
 # Our position tables, where a checkpoint holds some.
 POSITION_TABLES = ("encoder/position/embeddings", "decoder/position/embeddings")
-SINES = "sinusoidal_halves"
 _SHARED, _HEAD = "model.shared.weight", "lm_head.weight"
 _SOURCE, _TARGET = (f"model.{s}.embed_tokens.weight" for s in ("encoder", "decoder"))
 _BIAS = "final_logits_bias"
@@ -138,12 +144,13 @@ def _special_ids(config):
 def fits(config: dict) -> bool:
     """Return whether transformers' Marian has the shape of the arguments.
 
-    It is post-LN whatever `normalize_before` says, with an epsilon of 1e-5.
+    It is post-LN whatever `normalize_before` says, with an epsilon of 1e-5; a learned
+    table of positions is written where its sines would be.
     """
-    return (
-        all(config[name] == SHAPE[name] for name in SHAPE)
-        and config["positions"] != "sinusoidal"
-        and config["layer_norm_epsilon"] == 1e-5
+    learned = {"positions": "learned"}
+    return any(
+        all(config[name] == value for name, value in shape.items())
+        for shape in (SHAPE, SHAPE | learned)
     )
 
 

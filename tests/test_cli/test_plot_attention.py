@@ -10,7 +10,8 @@ from support.commands import command, one_line
 from support.small_gpt2 import lettered_gpt2
 from support.small_translator import small_translator
 
-from kzoo.cli.attention_reading import read_attention
+from kzoo.cli.attention_figure import draw_attention
+from kzoo.cli.attention_reading import AttentionMap, read_attention
 from kzoo.errors import InputError
 from kzoo.models import TextClassifier
 from kzoo.tokenizers import TranslationTokenizer, WordPieceTokenizer
@@ -118,6 +119,14 @@ def test_what_there_is_not(run, options, match, tmp_path, capfd):
     assert done.status == 2
     assert match in one_line(done)
     assert not list(tmp_path.iterdir())
+
+
+def test_dollars_are_no_formula(tmp_path):
+    scores = np.full((1, 2, 2, 2), 0.5)
+    for tokens, title in ((["$$", "b"], ""), (["a", "b"], "from $_ to $^")):
+        found = AttentionMap("self", tokens, tokens, scores)
+        draw_attention(found, tmp_path / "seen.png", title=title)
+    assert (tmp_path / "seen.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_texts_that_cannot_be_drawn(translator):

@@ -257,6 +257,19 @@ def test_options_that_cannot_be(more, line, pairs, tmp_path, capfd):
 
 
 @pytest.mark.backend_free
+def test_options_of_a_new_tokenizer_beside_an_old_one(run, pairs, tmp_path, capfd):
+    for more in (["--from", run], ["--preset", "translator-tiny", "--tokenizer", run]):
+        for option in ("--joint", "--separate-vocabularies", "--byte-fallback"):
+            done = command(
+                capfd, "train", "translator", "--data", pairs, "--source", "de",
+                "--target", "en", "--out", tmp_path / "b", *more, option,
+            )  # fmt: skip
+            assert done.status == 2
+            assert option in one_line(done)
+            assert "tokenizer" in one_line(done)
+
+
+@pytest.mark.backend_free
 def test_pairs_that_cannot_be_trained_on(tmp_path, capfd):
     folder = write_pairs(tmp_path / "pairs")
     arguments = translator_arguments(tmp_path / "run", folder)

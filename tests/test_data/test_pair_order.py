@@ -170,6 +170,10 @@ def test_nothing_at_all(shuffle):
         ({"batch_size": 2, "seed": -1}, "seed=-1"),
         ({"batch_size": 2, "length_multiple": 0}, "length_multiple=0"),
         ({"batch_size": 2, "steps_per_epoch": 0}, "steps_per_epoch=0"),
+        (
+            {"batch_size": 2000, "steps_per_epoch": 3, "drop_remainder": True},
+            "one whole batch.*1,009 pairs, batch_size=2000",
+        ),
     ],
 )
 def test_bad_arguments(options, message):

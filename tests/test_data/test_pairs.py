@@ -105,6 +105,14 @@ def test_several_test_files_are_named_and_train_is_not_cut_for_them(tmp_path):
     assert len(read_pairs(tmp_path, "test", **DE_EN)) == 2
 
 
+def test_all_of_a_folder_that_leaves_every_split_open(tmp_path):
+    for name in ("test_2016", "test_2017"):
+        write_sides(tmp_path, name, 4)
+    with pytest.raises(InputError, match="test in test_2016, test_2017.*--split"):
+        read_pairs(tmp_path, "all", **DE_EN)
+    assert len(read_pairs(tmp_path, "test_2016", **DE_EN)) == 4
+
+
 def test_files_that_are_not_parallel(tmp_path):
     write_sides(tmp_path, "train", 5)
     write(tmp_path / "train.en", ["x"] * 4)

@@ -8,7 +8,7 @@ import transformers
 from support.small_gpt2 import greedy_text, last_logits, prompts, small_gpt2
 
 from kzoo.errors import InputError
-from kzoo.generation import BeamSearch, ContrastiveSearch, Speculative
+from kzoo.generation import BeamSearch, ContrastiveSearch, GreedySearch, Speculative
 
 COUNT = 9
 
@@ -137,6 +137,8 @@ def test_contrastive_search_without_contrast_is_greedy(model):
         (lambda: BeamSearch(0), "one beam or more.*num_beams=0"),
         (lambda: BeamSearch(2, num_results=3), "num_results=3"),
         (lambda: BeamSearch(2, early_finish="soon"), "early_finish='soon'"),
+        (lambda: BeamSearch(2, no_repeat_ngram=-1), "no_repeat_ngram=-1"),
+        (lambda: GreedySearch(no_repeat_ngram=-1), "no_repeat_ngram=-1"),
         (lambda: ContrastiveSearch(0), "k=0"),
         (lambda: ContrastiveSearch(alpha=1.5), "alpha=1.5"),
         (lambda: Speculative(None, 0), "num_draft_tokens=0"),
@@ -151,6 +153,19 @@ def test_beams_wider_than_the_vocabulary():
     model = small_gpt2(vocabulary_size=8)
     with pytest.raises(InputError, match="vocabulary of 8 tokens.*at most 4 beams"):
         BeamSearch(5)(model, prompts((3,), vocabulary_size=8), max_new_tokens=2)
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+def test_as_many_stop_ids_as_leave_each_beam_a_token(beams, model):
+    stops = range(97 - beams)
+    found = BeamSearch(beams, num_results=beams, early_finish="never")(
+        model, prompts((3, 7)), max_new_tokens=4, stop_ids=stops
+    )
+    assert [len(row) for row in found] == [beams, beams]
+    ids = np.concatenate([h.token_ids for row in found for h in row])
+    assert not np.isin(ids, stops).any()
+    with pytest.raises(InputError, match=f"num_beams={beams}, 97 stop ids.*97 tokens"):
+        BeamSearch(beams)(model, prompts((3,)), max_new_tokens=2, stop_ids=range(97))
 
 
 def test_a_draft_of_another_vocabulary(model):

@@ -8,12 +8,13 @@ from support.small_translator import small_translator
 
 from kzoo.errors import InputError
 from kzoo.generation import (
+    Greedy,
     TopP,
     iter_translations,
     split_sentences,
     translate,
 )
-from kzoo.tokenizers import TranslationTokenizer
+from kzoo.tokenizers import SentencePieceTokenizer, TranslationTokenizer
 
 GERMAN = ["Ein Hund läuft.", "Eine Katze schläft auf dem Dach.", "Der Mann.", "Nein!"]
 ENGLISH = ["A dog runs.", "A cat sleeps on the roof.", "The man.", "No!"]
@@ -113,6 +114,46 @@ def test_limits_by_number_and_by_ratio(model):
     size = len(model.tokenizer.encode_source(GERMAN[:1]).ids[0])
     (row,) = iter_translations(model, GERMAN[:1], num_beams=2, max_ratio=0.5)
     assert len(row[0].token_ids) <= size // 2
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"num_beams": 1}, {"num_beams": 2}, {"sampler": Greedy()}],
+    ids=["greedy", "beams", "sampler"],
+)
+def test_a_long_prefix_takes_no_room_from_other_texts(model, options):
+    prefixes = ["A cat sleeps on the", None, "No"]
+    (size,) = map(len, model.tokenizer.encode_target(prefixes[:1]).ids)
+    alone = [
+        next(iter_translations(model, [text], prefix=prefix, **options))[0].token_ids
+        for text, prefix in zip(GERMAN[:3], prefixes, strict=True)
+    ]
+    assert max(map(len, alone[1:])) > 37 - size
+    together = iter_translations(model, GERMAN[:3], prefix=prefixes, **options)
+    for (found,), expected in zip(together, alone, strict=True):
+        assert found.token_ids.tolist() == expected.tolist()
+
+
+def test_no_ratio_is_too_great(model):
+    (found,) = translate(model, GERMAN[:1], num_beams=1, max_ratio=float("inf"))
+    assert [found] == translate(model, GERMAN[:1], num_beams=1)
+
+
+def test_an_end_that_the_other_side_has_no_row_for():
+    source = SentencePieceTokenizer.train(GERMAN * 9, 43)
+    target = SentencePieceTokenizer.train(ENGLISH * 9, 47)
+    pieces = [piece for piece in target.vocabulary if piece != "</s>"]
+    target = SentencePieceTokenizer(target.model, vocabulary=[*pieces, "</s>"])
+    assert target.end_id >= source.vocabulary_size
+    model = small_translator(
+        vocabulary_size=target.vocabulary_size,
+        source_vocabulary_size=source.vocabulary_size,
+        pad_id=target.pad_id,
+        end_id=target.end_id,
+        tokenizer=TranslationTokenizer(source, target),
+    )
+    found = translate(model, GERMAN[:3], num_beams=2, max_new_tokens=3)  # one filled up
+    assert len(found) == 3
 
 
 def test_a_text_may_fill_every_position(model):

@@ -24,6 +24,7 @@ from kzoo.errors import InputError
 from kzoo.models import Translator
 from kzoo.models.parameter_count import parameter_count
 from kzoo.models.presets import PRESETS, preset_config
+from kzoo.tokenizers import TranslationTokenizer
 
 T = 13
 CASES = {
@@ -243,6 +244,27 @@ def test_a_pre_norm_marian_is_read_and_not_handed_back(tmp_path):
     assert model.encoder.norm is None  # add_final_layer_norm is false
     with pytest.raises(InputError, match="MarianMTModel"):
         model.export_to_transformers(tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    "odd", [{"positions": "sinusoidal"}, {"layer_norm_epsilon": 1e-3}]
+)
+def test_what_marian_lacks_is_named(odd, tmp_path):
+    shape = {"norm_placement": "post", "positions": "sinusoidal_halves"}
+    model = small_translator(**{**shape, "logits_bias": True, **odd})
+    ((name, value),) = odd.items()
+    with pytest.raises(InputError, match=f"Received: .*{name}={value!r}.*MarianMT"):
+        model.export_to_transformers(tmp_path / "out")
+
+
+def test_a_tokenizer_of_a_longer_source_is_refused(tmp_path):
+    german, english = ["Ein Hund.", "Zwei Katzen."], ["A dog.", "Cats."]
+    tokenizer = TranslationTokenizer.train(german * 5, english * 5, 43, joint=False)
+    size = tokenizer.source_vocabulary_size
+    model = small_translator(source_vocabulary_size=size - 1, tokenizer=tokenizer)
+    model.save_to_preset(tmp_path)
+    with pytest.raises(InputError, match=f"source_vocabulary_size={size} in .*rows"):
+        Translator.from_preset(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,13 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import save_file
 from support.arrays import array, assert_close, randomise, to_numpy
+from support.small_gpt2 import small_gpt2
 
 from kzoo import layers, training
 from kzoo.errors import InputError
 from kzoo.training.freezing import weight_names
 from kzoo.training.lora import lora_layers
+from kzoo.training.quantization import quantized_layers
 
 D, F, N, V, T = 10, 14, 2, 23, 7
 IDS = np.random.default_rng(0).integers(0, V, (11, T))
@@ -278,6 +280,22 @@ def test_quantised_models_answer_alike_and_come_back(mode, tolerance, tmp_path):
     training.quantize(again, mode)
     again.load_weights(tmp_path / "q.weights.h5")
     assert_close(again(IDS), found, 1e-6)
+
+
+@pytest.mark.parametrize(("mode", "pattern"), [("int8", None), ("int4", "feed_for")])
+def test_a_quantised_model_of_the_zoo_comes_back_from_an_archive(
+    mode, pattern, tmp_path
+):
+    model = small_gpt2()
+    training.quantize(model, mode, pattern=pattern)
+    ids = {"token_ids": IDS}
+    expected = to_numpy(model(ids))
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(to_numpy(again(ids)), expected)
+    assert quantized_layers(again) == quantized_layers(model)
+    count = 8 if pattern is None else 4  # dense layers of two blocks
+    assert list(quantized_layers(again).values()) == [mode] * count
 
 
 def test_a_fused_projection_has_scales_by_column():
