@@ -94,6 +94,15 @@ def _check_vocabulary(model, folder):
                 f"a tokenizer with {name}={tokens} in {folder}, {rows} rows",
                 "The folder mixes files of different models; fetch it again.",
             )
+    # Elsewhere the tokenizer alone knows where a text ends.
+    end_id = model.arguments.get("end_id")
+    if end_id is not None and end_id != model.tokenizer.end_id:
+        raise InputError(
+            "The model and its tokenizer end a text by the same id.",
+            f"end_id={end_id} of the model, {model.tokenizer.end_id} of the tokenizer "
+            f"in {folder}",
+            "The folder mixes files of different models; fetch it again.",
+        )
 
 
 def _check_overrides(cls, overrides):

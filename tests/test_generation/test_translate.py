@@ -140,8 +140,8 @@ def test_no_ratio_is_too_great(model):
 
 
 def test_an_end_that_the_other_side_has_no_row_for():
-    source = SentencePieceTokenizer.train(GERMAN * 9, 43)
-    target = SentencePieceTokenizer.train(ENGLISH * 9, 47)
+    source = SentencePieceTokenizer.train(ENGLISH * 9, 43)
+    target = SentencePieceTokenizer.train(GERMAN * 9, 47)
     pieces = [piece for piece in target.vocabulary if piece != "</s>"]
     target = SentencePieceTokenizer(target.model, vocabulary=[*pieces, "</s>"])
     assert target.end_id >= source.vocabulary_size
@@ -152,7 +152,9 @@ def test_an_end_that_the_other_side_has_no_row_for():
         end_id=target.end_id,
         tokenizer=TranslationTokenizer(source, target),
     )
-    found = translate(model, GERMAN[:3], num_beams=2, max_new_tokens=3)  # one filled up
+    found = translate(
+        model, ENGLISH[:3], num_beams=2, max_new_tokens=3
+    )  # one filled up
     assert len(found) == 3
 
 

@@ -371,3 +371,11 @@ def test_presets_have_the_sizes_of_the_papers():
 def test_bad_arguments(changes, match):
     with pytest.raises(InputError, match=match):
         small_translator(**changes)
+
+
+def test_a_tokenizer_with_another_end_is_refused(tmp_path):
+    small_translator(end_id=5).save_to_preset(tmp_path)
+    texts = ["Der Hund und die Katze.", "Ein Haus, kein Baum!"] * 5
+    TranslationTokenizer.train(texts, texts, 41).save(tmp_path / "tokenizer")
+    with pytest.raises(InputError, match="end_id=5 of the model, 0 of the tokenizer"):
+        Translator.from_preset(tmp_path)
