@@ -23,10 +23,11 @@ _EXAMPLES = {
 _OF_LABELS = ("cased", "class_weights", "label_column", "pair_column")
 _OF_PAIRS = ("source_language", "target_language", "source_column", "target_column")
 _MONITORS = ("val_loss", "val_accuracy", "loss", "accuracy")
+OF_TEXTS = ("val_bleu", "val_chrf")
 MONITORS = {
     "classifier": _MONITORS,
     "gpt2": _MONITORS,
-    "translator": ("val_bleu", "val_chrf", "val_loss", "val_perplexity"),
+    "translator": (*OF_TEXTS, "val_loss", "val_perplexity"),
 }
 
 
@@ -156,6 +157,12 @@ class Job:
                 f"--batch-size {self.train.batch_size} --batch-tokens "
                 f"{options.batch_tokens}",
                 "Leave one of them out.",
+            )
+        if self.train.monitor in OF_TEXTS and options.validation_size == 0:
+            raise InputError(
+                "BLEU and chrF are measured on some sentences.",
+                f"--monitor {self.train.monitor} --validation-size 0",
+                "Pass more sentences, or --monitor val_loss.",
             )
         if options.average_every and not options.average_last:
             raise InputError(

@@ -125,6 +125,12 @@ def _lines_to(output: pathlib.Path | None) -> Iterator[TextIO]:
     if output is None:
         yield sys.stdout
         return
+    if output.is_dir():
+        raise InputError(
+            "Translations are written into a file.",
+            f"--output {output}, which is a folder",
+            "Name a file in it.",
+        )
     with replacing(output) as temporary:
         with open(temporary, "w", encoding="utf-8") as file:
             yield file

@@ -6,7 +6,7 @@ from typing import Any
 from kzoo.cli import run_folder, translation_data
 from kzoo.cli.adaptation import adapt
 from kzoo.cli.console import Console
-from kzoo.cli.job import Job
+from kzoo.cli.job import OF_TEXTS, Job
 from kzoo.cli.optimization import jit_compile, make_optimizer, set_length
 from kzoo.cli.overrides import parse_overrides
 from kzoo.cli.training_start import Clock, Start
@@ -83,7 +83,7 @@ def start(job: Job, settings: dict[str, Any], console: Console, clock: Clock) ->
         jit_compile=jit_compile(settings),
     )
     scoring = held_out and Scoring.of(model, held_out, settings, console)
-    if not scoring and settings["monitor"] in ("val_bleu", "val_chrf"):
+    if not scoring and settings["monitor"] in OF_TEXTS:
         settings["monitor"] = "val_loss"
     average = None
     if settings.get("average_last"):

@@ -5,7 +5,13 @@ import re
 # A full stop, question or exclamation mark with what closes behind it; in Chinese and
 # Japanese no space need follow.
 _WIDE = "。！？｡"
-_END = re.compile(rf"[{_WIDE}]+[”’」』）\"']*\s*|[.!?…]+[\"'”“’»)\]]*(?:\s+|$)|\n\s*")
+_END = re.compile(
+    rf"[{_WIDE}]+[”’」』）\"']*\s*"
+    r"|(?<![.!?…])[.!?…]+[\"'”“’»)\]]*(?:\s+|$)"
+    r"|\n\s*"
+)
+# How far back an abbreviation is looked for, so that long texts take no longer.
+_REACH = 64
 # A full stop behind these is no end: single letters, numbers, titles and the like.
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(\"'])(?:[^\W\d_]|\d+|[Dd]rs?|[Mm]rs?|[Mm]s|[Pp]rof|[Ss]t|[Jj]r|[Ss]r|"
@@ -33,14 +39,15 @@ def split_sentences(text: str) -> list[str]:
     parts, start = [], 0
     for match in _END.finditer(text):
         end = match.end()
-        head = text[start:end].rstrip()
         following = text[end : end + 1]
         is_wide = match[0][0] in _WIDE
         is_line = match[0][0] == "\n"
         if not is_wide and not is_line:
-            if _ABBREVIATION.search(head) or following.islower():
+            last = match.start() + len(match[0].rstrip())
+            head = text[max(start, last - _REACH) : last]
+            if following.islower() or _ABBREVIATION.search(head):
                 continue
-        if head:
+        if text[start:end].strip():
             parts.append(text[start:end])
             start = end
     if text[start:].strip():

@@ -60,13 +60,12 @@ def translate(model, texts: str | Sequence[str], **options) -> list[str]:
         >>> len(translate(model, ["ein Hund", "eine Katze"], max_new_tokens=5))
         2
     """
-    texts = [texts] if isinstance(texts, str) else texts
     return [found[0].text for found in iter_translations(model, texts, **options)]
 
 
 def iter_translations(
     model,
-    texts: Iterable[str],
+    texts: str | Iterable[str],
     *,
     num_beams: int = 4,
     length_penalty: float = 1.0,
@@ -87,7 +86,7 @@ def iter_translations(
 
     Args:
         model: A translator with a tokenizer.
-        texts: Sentences.
+        texts: Sentences; one is as good as a list of one.
         num_beams: See `BeamSearch`; 1 is greedy.
         length_penalty: See `BeamSearch`.
         early_finish: See `BeamSearch`.
@@ -106,13 +105,15 @@ def iter_translations(
         InputError: If the model has no tokenizer, a text is too long for it, or an
             option is not valid.
     """
+    texts = [texts] if isinstance(texts, str) else texts
     search: Search | Sampler
     if sampler is not None:
-        if num_results != 1:
+        if num_results != 1 or no_repeat_ngram:
             raise InputError(
-                "A sampler draws one translation of each text.",
-                f"num_results={num_results} with sampler={sampler!r}",
-                "Leave one of them out.",
+                "A sampler draws one translation of each text, of any n-grams.",
+                f"num_results={num_results}, no_repeat_ngram={no_repeat_ngram} with "
+                f"sampler={sampler!r}",
+                "Leave the sampler out, or the others.",
             )
         search = sampler
     elif num_beams == 1 and num_results == 1:

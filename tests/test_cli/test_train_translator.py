@@ -228,6 +228,7 @@ def test_long_pairs_are_counted_or_refused(tmp_path, capfd):
         (["--long-pairs", "keep"], "long pairs='keep'. Known: drop, error"),
         (["--decay", "root"], "Known: linear, cosine, constant, inverse-sqrt"),
         (["--monitor", "val_accuracy"], "Known: val_bleu, val_chrf"),
+        (["--monitor", "val_chrf"], "--monitor val_chrf --validation-size 0"),
         (
             ["--bleu-tokenize", "words", "--validation-size", "1"],
             "Known: 13a, char",

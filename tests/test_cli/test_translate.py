@@ -144,6 +144,14 @@ def test_what_cannot_be(more, line, run, capfd):
 
 
 @pytest.mark.backend_free
+def test_a_folder_is_no_output(run, tmp_path, capfd):
+    done = command(capfd, "translate", run, GERMAN[0], "--output", tmp_path)
+    assert done.status == 2
+    assert "which is a folder" in one_line(done)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.backend_free
 def test_to_transformers_and_back(run, model, tmp_path, capfd):
     done = command(capfd, "convert", run, tmp_path / "a", "--to", "transformers")
     assert done.status == 2  # Marian is post-LN, with a bias

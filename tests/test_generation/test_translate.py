@@ -193,6 +193,7 @@ def test_a_long_text_is_refused_or_split(model):
         ({"prefix": "Ein Hund " * 30}, "leaves room"),
         ({"num_beams": 2, "num_results": 2, "split_sentences": True}, "one by one"),
         ({"sampler": TopP(0.5), "num_results": 2}, "one translation of each"),
+        ({"sampler": TopP(0.5), "no_repeat_ngram": 2}, "no_repeat_ngram=2 with"),
     ],
 )
 def test_bad_options(model, options, match):
@@ -221,6 +222,14 @@ def test_a_model_without_a_tokenizer():
     ],
 )
 def test_sentences(text, count):
+    parts = split_sentences(text)
+    assert len(parts) == count
+    assert "".join(parts) == text
+
+
+@pytest.mark.parametrize(("part", "count"), [("Nr. 3. x ", 1), (".", 1), ("a. b ", 1)])
+def test_a_long_text_is_read_once(part, count):
+    text = part * 100_000 + "x"  # hours, if each mark read all before it
     parts = split_sentences(text)
     assert len(parts) == count
     assert "".join(parts) == text
