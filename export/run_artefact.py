@@ -7,8 +7,10 @@ the outputs. It imports NumPy and the runtime that a file needs, nothing else.
 
 import base64
 import contextlib
+import ctypes
 import importlib.util
 import json
+import os
 import pathlib
 import sys
 
@@ -112,15 +114,19 @@ class OnnxRunner:
 
 
 def extensions_library():
-    """Return what `onnxruntime_extensions.get_library_path` does.
+    """Return what `onnxruntime_extensions.get_library_path` does, having loaded it.
 
-    Importing that package would import onnx and transformers too, for seconds.
+    Importing that package would import onnx and transformers too, for seconds. Why it
+    is bound to its own symbols: see `kzoo.export.graph_tokenizers.onnx_extensions`.
     """
     spec = importlib.util.find_spec("onnxruntime_extensions")
     if spec is None or not spec.submodule_search_locations:
         raise ImportError("text.onnx needs onnxruntime-extensions")
     folder = pathlib.Path(spec.submodule_search_locations[0])
-    return str(next(folder.glob("_extensions_pydll.*[od]")))
+    path = str(next(folder.glob("_extensions_pydll.*[od]")))
+    if hasattr(os, "RTLD_DEEPBIND"):
+        ctypes.CDLL(path, mode=os.RTLD_NOW | os.RTLD_DEEPBIND)
+    return path
 
 
 def main(folder):

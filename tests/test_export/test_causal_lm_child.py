@@ -5,7 +5,7 @@ import onnxruntime
 import pytest
 
 import kzoo.export
-from kzoo.export.run_artefact import extensions_library
+from kzoo.export.graph_tokenizers import extensions_library
 from kzoo.models import GPT2CausalLM
 from kzoo.tokenizers import ByteBPETokenizer
 from kzoo.training import set_seed

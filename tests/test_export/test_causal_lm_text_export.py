@@ -11,7 +11,7 @@ import onnxruntime
 import pytest
 
 import kzoo.export
-from kzoo.export.run_artefact import extensions_library
+from kzoo.export.graph_tokenizers import extensions_library
 from kzoo.generation import Filtered, TopK, TopP, generate_ids
 from kzoo.models import GPT2CausalLM
 from kzoo.tokenizers import ByteBPETokenizer
