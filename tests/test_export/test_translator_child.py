@@ -29,6 +29,7 @@ def test_text_forms(model, tmp_path):
         assert text.max_absolute <= 1e-4
 
 
+@pytest.mark.slow
 def test_the_huggingface_layout(model, tmp_path):
     report = kzoo.export.to_onnx(model, tmp_path / "artefact", layout="huggingface")
     assert report.passed
