@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from kzoo.export.generation_loop import Ends, kept_length
+from kzoo.export.likelihood import shortfall, until_fill
 from kzoo.export.plan import Plan, as_bytes, padded_rows, string_array, text_groups
 from kzoo.export.rounding import Rounding
 from kzoo.export.sample_texts import sample_texts
@@ -63,7 +64,21 @@ class CausalLMAnswers:
 
             return self._rounding.explains(answer, ask)
 
-        return Plan(calls, expected, explains, self._ends.fill_id)
+        def less_probable(call, row, answer):
+            fill_id, prompt = self._ends.fill_id, prompts[call][row]
+            room = min(counts[call], self._ends.context - len(prompt), len(answer))
+            answer = until_fill(answer, fill_id)
+            # The end token is what fills a row up: the first one is the row's own.
+            if fill_id == self._ends.end_id and len(answer) < room:
+                answer = np.append(answer, fill_id)
+            return shortfall(
+                lambda ids: self._logits(prompt, ids),
+                rows[call][row],
+                answer,
+                self._model.vocabulary_size,
+            )
+
+        return Plan(calls, expected, explains, self._ends.fill_id, less_probable)
 
     def text_plan(self, numbers: dict[str, np.ndarray], texts=None) -> Plan:
         """Return the plan of texts to completions.
@@ -117,6 +132,11 @@ class CausalLMAnswers:
             padded_rows(rows[start : start + batch_size])
             for start in range(0, len(rows), batch_size)
         ]
+
+    def _logits(self, prompt, ids):
+        """Return the logits of each token that follows a prompt, (T, V)."""
+        text = np.array([[*prompt, *ids[:-1]]])
+        return self._model({"token_ids": text})[0, len(prompt) - 1 :]
 
     def _near_the_end(self):
         """Return a prompt that nearly fills the context beside a short one."""

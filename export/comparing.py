@@ -11,9 +11,15 @@ from kzoo.export.signature import Signature
 # float32 is never widened; the others are what such weights can be held to.
 CRITERIA = {
     "float32": Criteria(absolute=1e-4, relative=0.0, scores=1e-5),
-    "float16": Criteria(absolute=5e-2, relative=5e-3, scores=1e-2, agreement=0.99),
-    "int8": Criteria(absolute=np.inf, relative=0.1, scores=0.1, agreement=0.97),
-    "int4": Criteria(absolute=np.inf, relative=0.3, scores=0.3, agreement=0.9),
+    "float16": Criteria(
+        absolute=5e-2, relative=5e-3, scores=1e-2, agreement=0.99, shortfall=0.05
+    ),
+    "int8": Criteria(
+        absolute=np.inf, relative=0.1, scores=0.1, agreement=0.97, shortfall=0.25
+    ),
+    "int4": Criteria(
+        absolute=np.inf, relative=0.3, scores=0.3, agreement=0.9, shortfall=0.75
+    ),
 }
 
 
@@ -41,6 +47,7 @@ def compare(
     reasons: list[str],
     *,
     explains=None,
+    shortfall=None,
     fill_id: int = 0,
 ) -> SignatureReport:
     """Return how a signature's answers compare with what the model says.
@@ -53,6 +60,7 @@ def compare(
         criteria: What is allowed.
         reasons: Why the signature is already known to be wrong.
         explains: Of generated outputs; see `kzoo.export.plan.Plan`.
+        shortfall: Likewise.
         fill_id: Likewise.
 
     Returns:
@@ -62,8 +70,7 @@ def compare(
     for index, (answer, wanted) in enumerate(zip(answers, expected, strict=True)):
         same = slice(None)
         if explains is not None and _as_many_rows(answer, wanted):
-            # Asking takes long; where agreement is not asked for, nobody does.
-            asked = functools.partial(explains, index) if criteria.agreement else None
+            asked = _asked(index, criteria, explains, shortfall)
             same = _generated(worst, answer, wanted, asked, fill_id)
         for name, value in wanted.items():
             if name not in answer:
@@ -140,6 +147,17 @@ def _exact(worst, name, answer, wanted):
     worst.decided += len(same)
     worst.decided_identical += int(same.sum())
     worst.output = worst.output or name
+
+
+def _asked(index, criteria, explains, shortfall):
+    """Return the function of a row and another answer to whether that is excused."""
+    if not criteria.agreement:
+        return None  # asking takes long; where agreement is not asked for, nobody does
+    if criteria.shortfall is None:
+        return functools.partial(explains, index)
+    if shortfall is None:
+        return None
+    return lambda row, answer: shortfall(index, row, answer) <= criteria.shortfall
 
 
 def _other_shape(signature, name, answer, wanted):

@@ -20,6 +20,8 @@ class Plan:
             call's and a row's index and of another answer there to whether rounding
             explains it: whether the model itself gives it once its logits are moved
             by no more. It is asked for rows that differ alone.
+        shortfall: Function of the same to how much less probable the model finds that
+            answer than its own, in nats a token; for artefacts of smaller weights.
         fill_id: What fills generated rows up that ended early.
     """
 
@@ -27,6 +29,7 @@ class Plan:
     expected: list[dict[str, np.ndarray]]
     explains: Callable[[int, int, Any], bool] | None = None
     fill_id: int = 0
+    shortfall: Callable[[int, int, Any], float] | None = None
 
 
 def as_bytes(text: str | bytes) -> bytes:

@@ -15,12 +15,16 @@ class Criteria:
         agreement: Least share of rows with the same label (or integer outputs),
             among rows that are decided: whose two best scores are further apart
             than `scores`.
+        shortfall: Of generated rows: one that differs counts as decided only if the
+            model finds it less probable than its own by more than so many nats a
+            token. None where only rounding excuses a row.
     """
 
     absolute: float
     relative: float
     scores: float
     agreement: float = 1.0
+    shortfall: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)

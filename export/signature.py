@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any
 
-BATCH, SEQUENCE = "batch", "sequence"
+BATCH, SEQUENCE, NEW_SEQUENCE = "batch", "sequence", "new_sequence"
 
 TENSORFLOW = "tensorflow"
 ONNXRUNTIME = "onnxruntime"
@@ -81,3 +81,11 @@ class Signature:
             value["path"],
             value["runtime"],
         )
+
+
+# What models that generate take, and give.
+IDS = tuple(
+    TensorSpec(name, "int64", (BATCH, SEQUENCE))
+    for name in ("input_ids", "attention_mask")
+)
+NEW_IDS = TensorSpec("output_ids", "int64", (BATCH, NEW_SEQUENCE))

@@ -20,7 +20,7 @@ from kzoo.export.signature import (
 )
 
 SERVING_DEFAULT = "serving_default"
-MODEL, TEXT = "model.onnx", "text.onnx"
+MODEL, TEXT, GENERATE = "model.onnx", "text.onnx", "generate.onnx"
 _TEXTS_PER_CALL = 64
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from kzoo.export.likelihood import shortfall, until_fill
 from kzoo.export.options import SearchOptions
 from kzoo.export.plan import Plan, as_bytes, padded_rows, string_array, text_groups
 from kzoo.export.rounding import Rounding
@@ -80,7 +81,18 @@ class TranslatorAnswers:
 
             return self._rounding.explains(answer, ask)
 
-        return Plan(calls, expected, explains, self._model.pad_id)
+        def less_probable(call, row, answer):
+            fill_id, source = self._model.pad_id, sources[call][row]
+            own = until_fill(expected[call]["output_ids"][row], fill_id)
+            answer = until_fill(answer, fill_id)
+            return shortfall(
+                lambda ids: self._logits(source, ids),
+                own,
+                answer,
+                self._model.vocabulary_size,
+            )
+
+        return Plan(calls, expected, explains, self._model.pad_id, less_probable)
 
     def text_plan(self, texts=None) -> Plan:
         """Return the plan of texts to translations and scores.
@@ -175,6 +187,17 @@ class TranslatorAnswers:
                 ids = ids if len(ids) == limit else np.append(ids, model.end_id)
                 results[place] = ids, best.score
         return results
+
+    def _logits(self, source, ids):
+        """Return the logits of each token of a translation, (T, V)."""
+        batch = _batch([source])
+        return self._model(
+            {
+                "encoder_token_ids": batch.token_ids,
+                "encoder_padding_mask": batch.padding_mask,
+                "decoder_token_ids": np.array([[self._model.start_id, *ids[:-1]]]),
+            }
+        )[0]
 
     def _found(self, model, sources):
         return [ids for ids, _ in self._scored(model, sources)]

@@ -15,26 +15,19 @@ from kzoo.export.plan import Plan
 from kzoo.export.report import Criteria
 from kzoo.export.signature import (
     BATCH,
+    IDS,
+    NEW_IDS,
     ONNXRUNTIME,
     ONNXRUNTIME_EXTENSIONS,
-    SEQUENCE,
     Signature,
     TensorSpec,
 )
 from kzoo.export.source_rows import source_rows
-from kzoo.export.subject import SERVING_DEFAULT, TEXT, Subject, in_float32
-from kzoo.export.text_forms import text_forms
+from kzoo.export.subject import GENERATE, TEXT, Subject, in_float32
+from kzoo.export.text_forms import text_forms, text_limitations
 from kzoo.export.translator_answers import TranslatorAnswers
 
-GENERATE = "generate.onnx"
-NEW_SEQUENCE = "new_sequence"
-
 _SHAPES = ((1, 2), (3, 7), (5, 11), (2, 13))
-_IDS = tuple(
-    TensorSpec(name, "int64", (BATCH, SEQUENCE))
-    for name in ("input_ids", "attention_mask")
-)
-_NEW_IDS = TensorSpec("output_ids", "int64", (BATCH, NEW_SEQUENCE))
 _TEXT = TensorSpec("text", "string", (BATCH,))
 _TRANSLATION = TensorSpec("translation", "string", (BATCH,))
 _SCORE = TensorSpec("score", "float32", (BATCH,))
@@ -62,17 +55,9 @@ class TranslatorSubject(Subject):
         self.forms = text_forms(tokenizer)
         limitations = [
             f"A text of more than {model.max_sequence_length} tokens, which translate "
-            "refuses, loses its last ones but for the end."
+            "refuses, loses its last ones but for the end.",
+            *text_limitations(tokenizer, self.forms),
         ]
-        if tokenizer is None:
-            limitations.append("The model has no tokenizer, so there is no text form.")
-        elif self.forms is None:
-            limitations.append(
-                f"A {type(tokenizer).__name__} has no form inside a graph, so there "
-                "is no text form."
-            )
-        else:
-            limitations += self.forms.limitations(tokenizer)
         self.limitations = tuple(limitations)
         self._answers = TranslatorAnswers(self.model, self._options)
 
@@ -84,7 +69,7 @@ class TranslatorSubject(Subject):
     # The forms
     def signature(self) -> Signature:
         """Return `tokens`: input_ids, attention_mask -> output_ids."""
-        return Signature("tokens", _IDS, (_NEW_IDS,))
+        return Signature("tokens", IDS, (NEW_IDS,))
 
     def text_signature(self) -> Signature | None:
         """Return `text`: text -> translation, score; None without a graph tokenizer."""
@@ -94,7 +79,7 @@ class TranslatorSubject(Subject):
 
     def scored_signature(self) -> Signature:
         """Return `tokens` with the score of each row beside the ids."""
-        return Signature("tokens", _IDS, (_NEW_IDS, _SCORE))
+        return Signature("tokens", IDS, (NEW_IDS, _SCORE))
 
     def call(self, inputs: dict[str, Any]) -> dict[str, Any]:
         """Return the ids (B, T) and the scores (B,); on TensorFlow alone."""
@@ -148,13 +133,6 @@ class TranslatorSubject(Subject):
         return tf.clip_by_value(tf.cast(wanted, "int32"), 1, most)
 
     # The files
-    def saved_model_signatures(self) -> tuple[Signature, ...]:
-        """Return `serving_default` and `tokens`, or `tokens` alone."""
-        text = self.text_signature()
-        if text is None:
-            return (self.signature(),)
-        return (dataclasses.replace(text, name=SERVING_DEFAULT), self.signature())
-
     def saved_model_function(self, signature: Signature) -> tuple[list, Callable]:
         """Return a signature as a `tf.function`, and what is to be tracked for it."""
         if signature.inputs[0].dtype != "string":
@@ -212,11 +190,15 @@ class TranslatorSubject(Subject):
         return self._answers.ids_plan(self.samples(), texts)
 
     def criteria(self, signature: Signature, precision: str) -> Criteria:
-        """Return what a signature is held to; smaller weights may tell another tale."""
+        """Return what a signature is held to.
+
+        Smaller weights may tell another tale. It is held to being nearly as probable,
+        by its ids; a text is made of the same loop.
+        """
         criteria = super().criteria(signature, precision)
-        if precision == "float32":
+        if precision == "float32" or signature.outputs[0].dtype != "string":
             return criteria
-        return Criteria(np.inf, np.inf, np.inf, agreement=0.0)
+        return dataclasses.replace(criteria, agreement=0.0)
 
     def requests(self, signature: Signature) -> list[dict[str, np.ndarray]]:
         """Return inputs as a server will see them: one, and a batch."""

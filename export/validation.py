@@ -130,6 +130,7 @@ def check(
                 subject.criteria(signature, precision),
                 opened,
                 explains=plan.explains,
+                shortfall=plan.shortfall,
                 fill_id=plan.fill_id,
             )
             reports.append(report)

@@ -123,15 +123,17 @@ class Translator(Task):
         **kwargs,
     ):
         super().__init__(**kwargs)
+        checks.positive_or_none(
+            num_decoder_layers=num_decoder_layers,
+            decoder_num_heads=decoder_num_heads,
+            intermediate_dim=intermediate_dim,
+            decoder_intermediate_dim=decoder_intermediate_dim,
+            source_vocabulary_size=source_vocabulary_size,
+        )
         num_decoder_layers = num_decoder_layers or num_layers
         decoder_num_heads = decoder_num_heads or num_heads
         intermediate_dim = intermediate_dim or 4 * hidden_dim
-        checks.positive(
-            num_layers=num_layers,
-            num_decoder_layers=num_decoder_layers,
-            num_heads=num_heads,
-            decoder_num_heads=decoder_num_heads,
-        )
+        checks.positive(num_layers=num_layers, num_heads=num_heads)
         final_norm = norm_placement == "pre" if final_norm is None else final_norm
         pad_id = vocabulary_size - 1 if pad_id is None else pad_id
         start_id = pad_id if start_id is None else start_id
@@ -203,7 +205,8 @@ class Translator(Task):
         deviation = self._config["initializer_range"]
         if deviation is None and not table:
             return keras.initializers.GlorotUniform()
-        deviation = deviation or self.hidden_dim**-0.5
+        if deviation is None:
+            deviation = self.hidden_dim**-0.5
         return keras.initializers.RandomNormal(stddev=deviation)
 
     def _table(self, name, size):

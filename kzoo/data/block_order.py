@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from kzoo.data.order import check_step
 from kzoo.errors import InputError
 
 
@@ -139,10 +140,7 @@ class BlockOrder:
         Raises:
             IndexError: If the epoch has no such step.
         """
-        if not 0 <= step < len(self):
-            raise IndexError(
-                f"An epoch has {len(self)} steps, from 0. Received: step={step}."
-            )
+        check_step(step, len(self))
         number, place = divmod(epoch * len(self) + step, self.steps_per_pass)
         return self.starts(number)[place * self.batch_size :][: self.batch_size]
 

@@ -94,10 +94,7 @@ class BatchOrder:
         Raises:
             IndexError: If the epoch has no such step.
         """
-        if not 0 <= step < len(self):
-            raise IndexError(
-                f"An epoch has {len(self)} steps, from 0. Received: step={step}."
-            )
+        check_step(step, len(self))
         return self.batches(epoch)[step]
 
     def batches(self, epoch: int) -> list[np.ndarray]:
@@ -117,16 +114,7 @@ class BatchOrder:
         Raises:
             ValueError: If the order is shuffled or leaves examples out.
         """
-        if self.shuffle or self.drop_remainder:
-            raise ValueError(
-                "Only an order that keeps every example in one fixed place can be "
-                f"inverted. Received: shuffle={self.shuffle}, "
-                f"drop_remainder={self.drop_remainder}."
-            )
-        inverse = np.empty(len(self.lengths), dtype="int64")
-        if len(self):
-            inverse[np.concatenate(self.batches(0))] = np.arange(len(inverse))
-        return inverse
+        return inverse_of(self, len(self.lengths))
 
     def _sorted(self) -> list[np.ndarray]:
         return self._cut(np.argsort(-self.lengths.astype("int64"), kind="stable"))
@@ -153,3 +141,35 @@ class BatchOrder:
         if self.drop_remainder and parts and len(parts[-1]) < size:
             parts.pop()
         return parts
+
+
+def check_step(step: int, steps: int) -> None:
+    """Raise if an epoch has no such step.
+
+    Raises:
+        IndexError: If it has not.
+    """
+    if not 0 <= step < steps:
+        raise IndexError(f"An epoch has {steps} steps, from 0. Received: step={step}.")
+
+
+def inverse_of(order, count: int) -> np.ndarray:
+    """Return positions (n,) that put rows in an order's batches back into place.
+
+    Args:
+        order: With `shuffle`, `drop_remainder` and `batches`.
+        count: n, its examples.
+
+    Raises:
+        ValueError: If the order is shuffled or leaves examples out.
+    """
+    if order.shuffle or order.drop_remainder:
+        raise ValueError(
+            "Only an order that keeps every example in one fixed place can be "
+            f"inverted. Received: shuffle={order.shuffle}, "
+            f"drop_remainder={order.drop_remainder}."
+        )
+    inverse = np.empty(count, dtype="int64")
+    if batches := order.batches(0):
+        inverse[np.concatenate(batches)] = np.arange(count)
+    return inverse

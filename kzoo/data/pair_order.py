@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from kzoo.data.order import check_step, inverse_of
 from kzoo.data.token_batches import round_up
 from kzoo.errors import InputError
 
@@ -155,10 +156,7 @@ class PairOrder:
         Raises:
             IndexError: If the epoch has no such step.
         """
-        if not 0 <= step < len(self):
-            raise IndexError(
-                f"An epoch has {len(self)} steps, from 0. Received: step={step}."
-            )
+        check_step(step, len(self))
         number, place = divmod(epoch * len(self) + step, self.steps_per_pass)
         return self.batches(number)[place]
 
@@ -185,16 +183,7 @@ class PairOrder:
         Raises:
             ValueError: If the order is shuffled or leaves pairs out.
         """
-        if self.shuffle or self.drop_remainder:
-            raise ValueError(
-                "Only an order that keeps every pair in one fixed place can be "
-                f"inverted. Received: shuffle={self.shuffle}, "
-                f"drop_remainder={self.drop_remainder}."
-            )
-        inverse = np.empty(len(self.widths), dtype="int64")
-        if len(inverse):
-            inverse[np.concatenate(self.batches(0))] = np.arange(len(inverse))
-        return inverse
+        return inverse_of(self, len(self.widths))
 
     def _size(self, width: int) -> int:
         """Return B(w), the pairs of a whole batch."""

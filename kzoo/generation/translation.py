@@ -138,6 +138,8 @@ def iter_translations(
         raise InputError(
             "A batch has one text or more.", f"batch_size={batch_size!r}", "Pass 1."
         )
+    if not _is_one(prefix) and isinstance(texts, Sequence):
+        _check_prefixes(len(prefix), len(texts))
     decoder = _Decoder(model, search, max_new_tokens, max_ratio, batch_size)
     prefixes = itertools.repeat(prefix) if _is_one(prefix) else iter(prefix)
     return _in_windows(decoder, texts, prefixes, split_sentences)
@@ -147,16 +149,20 @@ def _is_one(prefix):
     return prefix is None or isinstance(prefix, str)
 
 
+def _check_prefixes(prefixes: int, texts: int) -> None:
+    if prefixes != texts:
+        raise InputError(
+            "There is one prefix for all texts, or one for each.",
+            f"{prefixes} prefixes for {texts} texts",
+            "Pass as many prefixes as texts; None or '' is none.",
+        )
+
+
 def _in_windows(decoder, texts, prefixes, split_sentences):
     texts = enumerate(texts)
     while window := list(itertools.islice(texts, _WINDOW * decoder.batch_size)):
         some = list(itertools.islice(prefixes, len(window)))
-        if len(some) != len(window):
-            raise InputError(
-                "There is one prefix for all texts, or one for each.",
-                f"{len(some)} prefixes left for {len(window)} texts",
-                "Pass as many prefixes as texts; None or '' is none.",
-            )
+        _check_prefixes(len(some), len(window))
         if split_sentences:
             yield from _sentence_by_sentence(decoder, window, some)
         else:

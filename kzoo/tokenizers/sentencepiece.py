@@ -14,11 +14,12 @@ from kzoo.tokenizers.sentencepiece_checks import (
     check_tokenizer,
     open_model,
 )
+from kzoo.tokenizers.vocabulary_tokenizer import VocabularyTokenizer
 
 _SPACE = "\u2581"  # what stands for a space inside a piece
 
 
-class SentencePieceTokenizer:
+class SentencePieceTokenizer(VocabularyTokenizer):
     """Text to ids by the pieces of a SentencePiece model, and back.
 
     The model normalises a text (its own rules, NFKC mostly), puts U+2581 for each
@@ -62,6 +63,8 @@ class SentencePieceTokenizer:
         Kudo and Richardson 2018, arXiv 1808.06226; Kudo 2018, arXiv 1804.10959,
         section 3.2 (unigram); Sennrich et al. 2016, arXiv 1508.07909 (BPE).
     """
+
+    _cached = ("processor", "pieces", "text_ids")
 
     def __init__(
         self,
@@ -208,11 +211,6 @@ class SentencePieceTokenizer:
         return tuple(dict.fromkeys(named))
 
     @property
-    def vocabulary_size(self) -> int:
-        """The number of tokens."""
-        return len(self.vocabulary)
-
-    @property
     def frame_length(self) -> int:
         """How many special tokens stand around one text: the end."""
         return 1
@@ -232,41 +230,22 @@ class SentencePieceTokenizer:
         """The id of `unknown_token`."""
         return self._id_of[self.unknown_token]
 
-    def token_to_id(self, token: str) -> int | None:
-        """Return the id of a token, or None if the vocabulary lacks it."""
-        return self._id_of.get(token)
-
     @functools.cached_property
     def text_ids(self) -> dict[str, int]:
         """The ids that a text can have, by piece: all but end and padding."""
         hidden = {self.end_token, self.pad_token}
         return {t: index for t, index in self._id_of.items() if t not in hidden}
 
-    def encode(self, text: str | bytes, max_length: int | None = None) -> list[int]:
-        """Return the ids of one text, `end_id` behind them.
-
-        Args:
-            text: The text; bytes are UTF-8, ill-formed parts become U+FFFD.
-            max_length: The most ids wanted, the end included, which stays; what is
-                beyond is cut off. None cuts nothing. A translator does not cut long
-                texts: it splits them, or says that they are too long.
-
-        Returns:
-            The ids.
-
-        Raises:
-            InputError: Not a text, or a `max_length` below 1.
-        """
-        return self.encode_batch([text], max_length).ids[0].tolist()
-
     def encode_batch(
         self, texts: Iterable[str | bytes], max_length: int | None = None
     ) -> EncodedTexts:
-        """Return the ids of many texts.
+        """Return the ids of many texts, `end_id` behind each.
 
         Args:
-            texts: The texts.
-            max_length: As for `encode`.
+            texts: The texts; bytes are UTF-8, ill-formed parts become U+FFFD.
+            max_length: The most ids wanted, the end included, which stays; what is
+                beyond is cut off. None cuts nothing. A translator does not cut long
+                texts: it splits them, or says that they are too long.
 
         Returns:
             One array of ids and one of segment ids, all 0, for each text.
@@ -337,10 +316,6 @@ class SentencePieceTokenizer:
     def from_config(cls, config: dict) -> "SentencePieceTokenizer":
         """Return the tokenizer of `get_config`."""
         return cls(**{**config, "model": base64.b64decode(config["model"])})
-
-    def __getstate__(self) -> dict:
-        made = ("processor", "pieces", "text_ids")  # again where first needed
-        return {name: v for name, v in self.__dict__.items() if name not in made}
 
     def __repr__(self) -> str:
         return f"<SentencePieceTokenizer: {self.vocabulary_size} tokens>"

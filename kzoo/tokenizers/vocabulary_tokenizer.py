@@ -12,9 +12,11 @@ class VocabularyTokenizer(abc.ABC):
     """A tokenizer whose ids are the places of its tokens in `vocabulary`.
 
     A subclass sets `vocabulary`, and `_id_of` to the place of each token; its
-    constructor's arguments are what `get_config` returns. A `backend` that it caches
-    is made anew after pickling.
+    constructor's arguments are what `get_config` returns. What it caches under a name
+    of `_cached` is made anew after pickling.
     """
+
+    _cached: tuple[str, ...] = ("backend",)
 
     vocabulary: list[str]
     _id_of: dict[str, int]
@@ -84,4 +86,4 @@ class VocabularyTokenizer(abc.ABC):
         return self.encode_batch([both], max_length).ids[0].tolist()
 
     def __getstate__(self) -> dict:
-        return {name: v for name, v in self.__dict__.items() if name != "backend"}
+        return {n: v for n, v in self.__dict__.items() if n not in self._cached}

@@ -63,6 +63,11 @@ class AverageWeights(keras.callbacks.Callback):
         """How many weights the mean would be of."""
         return len(self._kept)
 
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        """Forget what another training left."""
+        self.steps = 0
+        self._kept.clear()
+
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         """Take the weights if it is the turn of this step."""
         self.steps += 1

@@ -17,6 +17,13 @@ from kzoo.models.checkpoints.weight_table import Entry, dense, encoder_block, no
 MODEL = "model.bin"
 VOCABULARIES = ("source_vocabulary.txt", "target_vocabulary.txt")
 IGNORABLE = ()
+# The tensors that tell the sizes.
+_SIZES = (
+    "decoder/embeddings/weight",
+    "encoder/embeddings/weight",
+    "decoder/layer_0/ffn/linear_0/weight",
+    "encoder/layer_0/ffn/linear_0/weight",
+)
 _FORMAT = 2
 _HEADS = {"TransformerBase": 8, "TransformerBig": 16}
 _TYPES = {4: "float32"}
@@ -33,9 +40,17 @@ def read_config(folder: pathlib.Path) -> dict:
     """Return the constructor's arguments of a folder.
 
     Raises:
-        InputError: If the format, the kind or the number type is another.
+        InputError: If the format, the kind or the number type is another, or a tensor
+            is missing.
     """
     name, tensors = _read(folder / MODEL)
+    missing = [one for one in _SIZES if one not in tensors]
+    if missing:
+        raise InputError(
+            "Every tensor of a checkpoint has its place in the model.",
+            f"{folder / MODEL}; missing: {', '.join(missing)}",
+            "Check that the file is of this model and complete.",
+        )
     target, hidden_dim = tensors["decoder/embeddings/weight"].shape
     return {
         "vocabulary_size": target,

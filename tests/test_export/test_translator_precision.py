@@ -60,6 +60,30 @@ def test_int8_goes_into_the_loop_and_keeps_one_table(model, tmp_path):
     assert not [x for x in weights if x.data_type == 1 and np.prod(x.dims) > 2000]
 
 
+def test_weights_that_say_something_else_are_refused(tmp_path, monkeypatch):
+    # Well trained: it says its one token, and nothing else is nearly as probable.
+    sure = small_translator(scale=0.1, vocabulary_size=V, logits_bias=True)
+    bias = np.zeros((1, V), "float32")
+    bias[0, 5] = 9
+    sure.logits_bias.assign(bias)
+
+    def broken(graph):
+        for tensor in graph.graph.initializer:
+            values = onnx.numpy_helper.to_array(tensor)
+            if values.shape in ((1, V), (1, 1, V), (V,)) and values.max() == 9:
+                rolled = np.roll(values, 1, axis=-1)
+                tensor.CopyFrom(onnx.numpy_helper.from_array(rolled, tensor.name))
+                return graph
+        raise LookupError("no bias of the logits")
+
+    monkeypatch.setitem(onnx_precision.PRECISIONS, "int8", broken)
+    with pytest.raises(kzoo.export.ExportError, match="other ids"):
+        kzoo.export.to_onnx(
+            sure, tmp_path / "a", precision="int8", num_beams=1, max_new_tokens=5
+        )
+    assert not (tmp_path / "a").exists()
+
+
 @pytest.mark.parametrize("precision", ["float16", "int4"])
 def test_other_precisions_open(model, precision):
     subject = TranslatorSubject(model, SearchOptions(num_beams=2, max_new_tokens=7))

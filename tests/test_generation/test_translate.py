@@ -96,8 +96,11 @@ def test_a_prefix_begins_the_translation(model):
     assert other == plain
     greedy = translate(model, GERMAN[0], prefix="No", num_beams=1, max_new_tokens=7)
     assert greedy[0].startswith("No")
-    with pytest.raises(InputError, match="1 prefixes left for 2 texts"):
-        translate(model, GERMAN[:2], prefix=["A cat"])
+    for prefixes in (["A cat"], ["A cat"] * 3):
+        with pytest.raises(InputError, match=f"{len(prefixes)} prefixes for 2 texts"):
+            translate(model, GERMAN[:2], prefix=prefixes)
+    with pytest.raises(InputError, match="1 prefixes for 2 texts"):
+        list(iter_translations(model, iter(GERMAN[:2]), prefix=["A cat"]))
 
 
 def test_a_sampler_draws_the_same_text_again(model):

@@ -70,6 +70,7 @@ def test_a_damaged_ctranslate2_file_is_refused(shared_data, tmp_path):
         "ends too soon": content[:-7],
         "behind the last": content + b"0",
         "format 9": b"\x09" + content[1:],
+        "missing: decoder/embeddings": content.replace(b"decoder/emb", b"decoder/amb"),
     }
     for what, damaged in cases.items():
         (tmp_path / "model.bin").write_bytes(damaged)

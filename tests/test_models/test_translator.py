@@ -365,7 +365,8 @@ def test_presets_have_the_sizes_of_the_papers():
             f"pad_id={VOCABULARY}, vocabulary_size={VOCABULARY}",
         ),
         ({"dropout": 1.0}, "dropout=1.0"),
-        ({"num_decoder_layers": -1}, "num_decoder_layers=-1"),
+        ({"num_decoder_layers": 0}, "num_decoder_layers=0"),
+        ({"decoder_intermediate_dim": 0}, "decoder_intermediate_dim=0"),
     ],
 )
 def test_bad_arguments(changes, match):

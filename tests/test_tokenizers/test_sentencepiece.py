@@ -80,12 +80,12 @@ def test_special_tokens_spelt_out_are_text(small):
 def test_max_length_keeps_the_end(small):
     whole = small.encode("lower slow newest")
     assert len(whole) > 4
-    assert small.encode("lower slow newest", 4) == [*whole[:3], small.end_id]
-    assert small.encode("lower slow newest", len(whole)) == whole
-    assert small.encode("lower", 1) == [small.end_id]
+    assert small.encode("lower slow newest", max_length=4) == [*whole[:3], small.end_id]
+    assert small.encode("lower slow newest", max_length=len(whole)) == whole
+    assert small.encode("lower", max_length=1) == [small.end_id]
     assert small.encode("") == [small.end_id]
     with pytest.raises(InputError, match="max_length=0"):
-        small.encode("low", 0)
+        small.encode("low", max_length=0)
 
 
 def test_batches(small):

@@ -190,7 +190,7 @@ def test_saved_model(tmp_path):
     lines = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     ).stdout.splitlines()
-    ids = tokenizer.source.encode(">>x<<Der Hund 漢🙂", 19)
+    ids = tokenizer.source.encode(">>x<<Der Hund 漢🙂", max_length=19)
     assert lines == [
         str(ids),
         tokenizer.decode(ids),

@@ -231,6 +231,17 @@ def test_average_of_nothing():
         AverageWeights(2, -2)
 
 
+def test_a_mean_is_of_one_training():
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    x, y = np.ones((4, 3), "float32"), np.ones((4, 1), "float32")
+    average = AverageWeights(5)
+    model.fit(x, y, epochs=3, callbacks=[average], verbose=0)
+    assert average.count == 3
+    model.fit(x, y, epochs=2, callbacks=[average], verbose=0)
+    assert (average.count, average.steps) == (2, 2)
+
+
 @pytest.mark.backend_free
 def test_scores_are_sacrebleus():
     import sacrebleu
