@@ -1,12 +1,13 @@
 """What a command says: words for people, or one JSON object for machines."""
 
-import json
 import sys
 from collections.abc import Iterable
 from typing import Any
 
 from rich.console import Console as RichConsole
 from rich.table import Table
+
+from kzoo.files import json_text
 
 
 class Console:
@@ -61,4 +62,4 @@ class Console:
     def finish(self, result: dict[str, Any]) -> None:
         """Print the result for machines."""
         if self.as_json:
-            print(json.dumps(result, ensure_ascii=False), flush=True)
+            print(json_text(result), flush=True)

@@ -1,6 +1,5 @@
 """From what a command raised to one line on standard error and an exit status."""
 
-import json
 import os
 import sys
 import traceback
@@ -9,6 +8,7 @@ from typing import Any
 import typer
 
 from kzoo.errors import InputError
+from kzoo.files import json_text
 
 OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -113,7 +113,7 @@ def report(error: BaseException, as_json: bool) -> int:
             answer: dict[str, Any] = {"error": message, "exit_status": status}
             if getattr(error, "report", None) is not None:
                 answer["report"] = error.report.to_dict()
-            print(json.dumps(answer, ensure_ascii=False), flush=True)
+            print(json_text(answer), flush=True)
     return status
 
 

@@ -34,9 +34,17 @@ def tidy(axes) -> None:
 
 
 def save(figure, path: str | os.PathLike) -> None:
-    """Write a figure as a PNG that appears whole or not at all."""
+    """Write a figure as a PNG that appears whole or not at all.
+
+    Texts are drawn as they are: a dollar sign, which a label may have, begins no
+    formula.
+    """
+    from matplotlib.text import Text
+
     from kzoo.files import replacing
 
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)
     with replacing(path) as temporary:
         figure.savefig(temporary, format="png", bbox_inches="tight", pad_inches=0.2)
 

@@ -88,7 +88,7 @@ class CausalLMAnswers:
             texts: More texts to complete, or None.
         """
         tokenizer, count = self._model.tokenizer, int(numbers["max_new_tokens"])
-        own = sample_texts(self._model.max_sequence_length)
+        own = sample_texts(self._model.max_sequence_length, tokenizer)
         every = [as_bytes(text) for text in (*own, *(texts or ()))]
         groups = text_groups(every, len(own))
         # Several signatures are asked the same.
@@ -120,7 +120,8 @@ class CausalLMAnswers:
 
     def requests(self, numbers: dict[str, np.ndarray]) -> list[dict[str, np.ndarray]]:
         """Return texts as a server will see them: one, and a batch."""
-        own = sample_texts(self._model.max_sequence_length)
+        model = self._model
+        own = sample_texts(model.max_sequence_length, model.tokenizer)
         texts = [as_bytes(text) for text in own if isinstance(text, str)]
         return [{"text": string_array(texts[:size]), **numbers} for size in (1, 8)]
 

@@ -137,7 +137,8 @@ class ClassifierSubject(Subject):
         """Return what is run to validate a signature."""
         if signature.inputs[0].dtype != "string":
             return super().plan(signature, texts)
-        own = sample_texts(self.model.max_sequence_length)
+        model = self.model
+        own = sample_texts(model.max_sequence_length, model.tokenizer)
         every = [as_bytes(text) for text in (*own, *(texts or ()))]
         labels, scores = self._expected_texts(every)
         calls, expected = [], []
@@ -159,7 +160,8 @@ class ClassifierSubject(Subject):
         """Return inputs as a server will see them: one, and a batch."""
         if signature.inputs[0].dtype != "string":
             return super().requests(signature)
-        texts = sample_texts(self.model.max_sequence_length)
+        model = self.model
+        texts = sample_texts(model.max_sequence_length, model.tokenizer)
         texts = [as_bytes(text) for text in texts if isinstance(text, str)]
         return [{"text": string_array(texts[:size])} for size in (1, 8)]
 

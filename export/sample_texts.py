@@ -27,15 +27,17 @@ SAMPLE_TEXTS: tuple[str | bytes, ...] = (
 )
 
 
-def sample_texts(max_sequence_length: int) -> list[str | bytes]:
+def sample_texts(max_sequence_length: int, tokenizer=None) -> list[str | bytes]:
     """Return the sample texts and one that is longer than a model takes.
 
     Args:
         max_sequence_length: The most tokens that the model takes.
+        tokenizer: Of the texts, what it can encode is left; None leaves all.
 
     Returns:
         Texts, those that are no valid UTF-8 as bytes.
     """
     words = ("very", "long", "winded", "x", "tale", "!")
     longer = " ".join(words[i % 6] for i in range(max_sequence_length + 7))
-    return [*SAMPLE_TEXTS, longer]
+    texts = [*SAMPLE_TEXTS, longer]
+    return texts if tokenizer is None else [tokenizer.known_part(t) for t in texts]

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import os
 import pathlib
 import tempfile
@@ -44,16 +45,44 @@ def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
         temporary.unlink(missing_ok=True)
 
 
+def json_text(value: Any, indent: int | None = None) -> str:
+    """Return a value as JSON that every reader takes.
+
+    Args:
+        value: What `json.dumps` takes. A number that is not finite, for which JSON
+            has no word, becomes null.
+        indent: As in `json.dumps`.
+
+    Returns:
+        The text.
+
+    Example:
+        >>> json_text({"loss": float("inf"), "best": [1.5]})
+        '{"loss": null, "best": [1.5]}'
+    """
+    value = _finite(value)
+    return json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {name: _finite(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value
+
+
 def write_json(path: str | os.PathLike, value: Any) -> None:
     """Write a value as indented JSON, whole or not at all.
 
     Args:
         path: The file to write.
-        value: What `json.dumps` takes.
+        value: As for `json_text`.
     """
     with replacing(path) as temporary:
-        text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(json_text(value, indent=2) + "\n", encoding="utf-8")
 
 
 def read_json(path: str | os.PathLike) -> Any:

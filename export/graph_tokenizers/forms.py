@@ -4,12 +4,14 @@ import dataclasses
 from collections.abc import Callable
 
 from kzoo.errors import InputError
+from kzoo.export.graph_tokenizers.character_tables import character_limitations
 from kzoo.export.graph_tokenizers.graph_vocabulary import limitations
 from kzoo.export.graph_tokenizers.onnx_byte_bpe import (
     onnx_byte_bpe,
     onnx_byte_bpe_limitations,
 )
 from kzoo.export.graph_tokenizers.onnx_byte_decoding import onnx_byte_bpe_decoder
+from kzoo.export.graph_tokenizers.onnx_character import onnx_character
 from kzoo.export.graph_tokenizers.onnx_sentencepiece import onnx_sentencepiece
 from kzoo.export.graph_tokenizers.onnx_sentencepiece_decoding import (
     onnx_sentencepiece_decoder,
@@ -19,12 +21,14 @@ from kzoo.export.graph_tokenizers.sentencepiece_tables import (
     sentencepiece_limitations,
 )
 from kzoo.export.graph_tokenizers.tensorflow_byte_bpe import TensorFlowByteBPE
+from kzoo.export.graph_tokenizers.tensorflow_character import TensorFlowCharacter
 from kzoo.export.graph_tokenizers.tensorflow_sentencepiece import (
     TensorFlowSentencePiece,
 )
 from kzoo.export.graph_tokenizers.tensorflow_wordpiece import TensorFlowWordPiece
 from kzoo.tokenizers import (
     ByteBPETokenizer,
+    CharacterTokenizer,
     SentencePieceTokenizer,
     TranslationTokenizer,
     WordPieceTokenizer,
@@ -64,6 +68,12 @@ _FORMS = {
         onnx_byte_bpe_limitations,
         onnx_byte_bpe_decoder,
     ),
+    CharacterTokenizer: GraphForms(
+        TensorFlowCharacter,
+        onnx_character,
+        character_limitations,
+        onnx_byte_bpe_decoder,
+    ),
     # Texts of the source to ids, and ids of the target to texts.
     TranslationTokenizer: _SENTENCEPIECE,
     SentencePieceTokenizer: _SENTENCEPIECE,
@@ -91,7 +101,7 @@ def graph_forms(tokenizer) -> GraphForms:
     Example:
         >>> from kzoo.tokenizers import CharacterTokenizer
         >>> has_graph_forms(CharacterTokenizer(["a", "b"])), has_graph_forms(None)
-        (False, False)
+        (True, False)
     """
     if not has_graph_forms(tokenizer):
         raise InputError(

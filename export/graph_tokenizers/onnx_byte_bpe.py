@@ -49,8 +49,6 @@ def onnx_byte_bpe(
         InputError: `max_length` leaves no room for the special tokens, or an `opset`
             that is too low.
     """
-    from onnx import TensorProto, helper
-
     least = max(tokenizer.frame_length, 1)
     if max_length is not None and max_length < least:
         raise InputError(
@@ -68,18 +66,7 @@ def onnx_byte_bpe(
     ids = _merged(graph, codes, marks, starts, tokenizer, np.array(values, "int64"))
     frame = (tokenizer.cls_id, tokenizer.sep_id) if tokenizer.is_framed else None
     name_rows(graph, ids, frame, tokenizer.pad_id, max_length)
-    names = ("input_ids", "attention_mask")
-    made = helper.make_graph(
-        graph.nodes,
-        f"{prefix}graph",
-        [helper.make_tensor_value_info("text", TensorProto.STRING, ["batch"])],
-        [
-            helper.make_tensor_value_info(n, TensorProto.INT64, ["batch", "sequence"])
-            for n in names
-        ],
-        graph.constants,
-    )
-    return model_of(made, opset, ir_version)
+    return encoder_model(graph, opset, ir_version)
 
 
 def check_opset(opset: int) -> None:
@@ -98,6 +85,30 @@ def check_opset(opset: int) -> None:
             f"opset={opset}",
             "Convert the model to it with onnx.version_converter.",
         )
+
+
+def encoder_model(graph: OnnxGraphWriter, opset: int, ir_version: int):
+    """Return the `onnx.ModelProto` of texts to `input_ids` and `attention_mask`.
+
+    Args:
+        graph: What was written, those two named.
+        opset: The version of ONNX's own operators.
+        ir_version: The version of the file format.
+    """
+    from onnx import TensorProto, helper
+
+    names = ("input_ids", "attention_mask")
+    made = helper.make_graph(
+        graph.nodes,
+        f"{graph.prefix}graph",
+        [helper.make_tensor_value_info("text", TensorProto.STRING, ["batch"])],
+        [
+            helper.make_tensor_value_info(n, TensorProto.INT64, ["batch", "sequence"])
+            for n in names
+        ],
+        graph.constants,
+    )
+    return model_of(made, opset, ir_version)
 
 
 def model_of(graph, opset: int, ir_version: int):

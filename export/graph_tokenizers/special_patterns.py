@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+ROW_END = 1  # the mark of a text's end; those of special tokens follow
+
 
 class SpecialPatterns(NamedTuple):
     """The special tokens as rows of numbers, the longer ones first.

@@ -5,13 +5,14 @@ import functools
 from kzoo.errors import InputError
 from kzoo.export.graph_tokenizers.byte_bpe_tables import spelt_bytes
 from kzoo.export.graph_tokenizers.graph_vocabulary import limitations
-from kzoo.export.graph_tokenizers.normalisation_tables import REPLACEMENT
 from kzoo.export.graph_tokenizers.tensorflow_byte_words import TensorFlowByteWords
 from kzoo.export.graph_tokenizers.tensorflow_merges import TensorFlowMerges
 from kzoo.export.graph_tokenizers.tensorflow_rows import (
     cut,
     kept_lengths,
+    named_rows,
     rows_between_ends,
+    spelt_texts,
 )
 
 
@@ -81,14 +82,13 @@ def _module_class():
                 skip: tf.constant(spelt_bytes(tokenizer, skip))
                 for skip in (True, False)
             }
-            self._size = tokenizer.vocabulary_size
 
         def __call__(self, text, pair=None):
             """Return `token_ids`, `padding_mask` and `segment_ids`, each `(B, T)`."""
             text = tf.convert_to_tensor(text)
             if pair is None:
                 first = self._tokens(text)
-                return self._padded(self._framed([self._cut(first)]))
+                return named_rows(self._framed([self._cut(first)]), self.pad_id)
             both = self._tokens(tf.concat([text, tf.convert_to_tensor(pair)], axis=0))
             rows = tf.size(text)
             first, second = both[:rows], both[rows:]
@@ -99,7 +99,7 @@ def _module_class():
                     self.max_length - 2 * self._frame_length,
                 )
                 first, second = cut(first, kept[0]), cut(second, kept[1])
-            return self._padded(self._framed([first, second]))
+            return named_rows(self._framed([first, second]), self.pad_id)
 
         def decode(self, token_ids, skip_special_tokens=True):
             """Return the texts that rows of ids spell.
@@ -111,13 +111,7 @@ def _module_class():
             Returns:
                 string `(B,)`; what is not UTF-8 is U+FFFD.
             """
-            known = (token_ids >= 0) & (token_ids < self._size)
-            place = tf.where(known, token_ids, self._size)
-            spelt = tf.gather(self._spelt[bool(skip_special_tokens)], place)
-            joined = tf.strings.reduce_join(spelt, axis=-1)
-            return tf.strings.unicode_transcode(
-                joined, "UTF-8", "UTF-8", "replace", replacement_char=REPLACEMENT
-            )
+            return spelt_texts(token_ids, self._spelt[bool(skip_special_tokens)])
 
         def _tokens(self, texts):
             """Return the ids of each text, ragged `(B, None)`."""
@@ -144,13 +138,5 @@ def _module_class():
             for part in parts[1:]:
                 framed += [sep, part, sep]
             return tf.concat(framed, axis=1)
-
-        def _padded(self, ids):
-            padded = ids.to_tensor(self.pad_id)
-            return {
-                "token_ids": padded,
-                "padding_mask": tf.sequence_mask(ids.row_lengths()),
-                "segment_ids": tf.zeros_like(padded),
-            }
 
     return TensorFlowByteBPEModule

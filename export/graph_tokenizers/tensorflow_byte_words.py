@@ -1,7 +1,5 @@
 """Texts to the words of byte-level BPE inside a TensorFlow graph."""
 
-import numpy as np
-
 from kzoo.export.graph_tokenizers.byte_bpe_tables import (
     APOSTROPHE,
     BLOCK,
@@ -9,17 +7,17 @@ from kzoo.export.graph_tokenizers.byte_bpe_tables import (
     MARK,
     SHORT_ENDINGS,
     SPACE,
-    WHITE_SPACE,
     character_classes,
     marked_tokens,
 )
-from kzoo.export.graph_tokenizers.normalisation_tables import REPLACEMENT
-from kzoo.export.graph_tokenizers.special_patterns import special_patterns
+from kzoo.export.graph_tokenizers.special_patterns import ROW_END
+from kzoo.export.graph_tokenizers.tensorflow_characters import (
+    NO_CODE,
+    TensorFlowCharacters,
+)
 from kzoo.tokenizers.byte_bpe_backend import takes_space
 
-ROW_END = 1  # the mark of a text's end; those of special tokens follow
 _BLANK = ord(" ")
-_NO_CODE = -2  # at a mark: no character, and no part of a special token
 
 
 class TensorFlowByteWords:
@@ -44,13 +42,8 @@ class TensorFlowByteWords:
         self.blocks = tf.constant(classes.blocks.reshape(-1))
         self.add_prefix_space = tokenizer.add_prefix_space
         self.tokens = marked_tokens(tokenizer)
-        self.takes_space = np.array([takes_space(tokenizer, t) for t in self.tokens])
-        if self.tokens:
-            patterns = special_patterns(self.tokens, as_bytes=False)
-            self.patterns = tf.constant(patterns.units)
-            self.longest = patterns.units.shape[1]
-            self.pattern_lengths = tf.constant(patterns.lengths)
-            self.first_units = tf.constant(patterns.first_units)
+        taking = [takes_space(tokenizer, token) for token in self.tokens]
+        self._characters = TensorFlowCharacters(self.tokens, taking)
 
     def __call__(self, texts):
         """Return the words of all texts, one behind the other.
@@ -65,17 +58,7 @@ class TensorFlowByteWords:
         """
         import tensorflow as tf
 
-        decoded = tf.strings.unicode_decode(
-            texts + "\n", "UTF-8", errors="replace", replacement_char=REPLACEMENT
-        )
-        codes = decoded.flat_values
-        ends = tf.cast(decoded.row_splits[1:] - 1, "int32")[:, None]
-        marks = tf.scatter_nd(
-            ends, tf.fill(tf.shape(ends)[:1], ROW_END), tf.shape(codes)
-        )
-        codes = tf.where(marks > 0, _NO_CODE, codes)
-        if self.tokens:
-            codes, marks = self._with_special_tokens(codes, marks)
+        codes, marks = self._characters(texts)
         if self.add_prefix_space:
             codes, marks = self._with_prefix_spaces(codes, marks)
         known = tf.maximum(codes, 0)
@@ -85,46 +68,6 @@ class TensorFlowByteWords:
         starts = tf.where(_starts(codes, classes))[:, 0]
         words = tf.RaggedTensor.from_row_starts(known, starts)
         return tf.strings.unicode_encode(words, "UTF-8"), tf.gather(marks, starts)
-
-    def _with_special_tokens(self, codes, marks):
-        """Put one mark in the place of each special token that is spelt out."""
-        import tensorflow as tf
-
-        first = tf.reduce_any(codes[:, None] == self.first_units, axis=1)
-        places = tf.cast(tf.where(first), "int32")  # (K, 1)
-        padded = tf.pad(codes, [[0, self.longest]], constant_values=_NO_CODE)
-        windows = tf.gather(padded, places + tf.range(self.longest))  # (K, longest)
-        same = (windows[:, None, :] == self.patterns) | (self.patterns < 0)
-        matches = tf.reduce_all(same, axis=2)  # (K, tokens)
-        found = tf.reduce_any(matches, axis=1)
-        places = tf.boolean_mask(places[:, 0], found)
-        which = tf.argmax(tf.boolean_mask(matches, found), 1, output_type=tf.int32)
-        lengths = tf.gather(self.pattern_lengths, which)
-        rest = tf.ragged.range(places + 1, places + lengths).flat_values
-        marks = tf.tensor_scatter_nd_update(marks, places[:, None], ROW_END + 1 + which)
-        inside = tf.tensor_scatter_nd_update(
-            tf.zeros_like(marks), rest[:, None], tf.ones_like(rest)
-        )
-        dropped = inside > 0
-        if self.takes_space.any():
-            dropped |= self._taken(codes, marks, dropped)
-        codes = tf.where(marks > 0, _NO_CODE, codes)
-        stays = tf.logical_not(dropped)
-        return tf.boolean_mask(codes, stays), tf.boolean_mask(marks, stays)
-
-    def _taken(self, codes, marks, dropped):
-        """Return where whitespace belongs to a special token behind it."""
-        import tensorflow as tf
-
-        white = tf.reduce_any(codes[:, None] == WHITE_SPACE, axis=1)
-        white &= (marks == 0) & tf.logical_not(dropped)
-        # A run of whitespace, and what stands behind it, have one count before them.
-        count = tf.cumsum(tf.cast(tf.logical_not(white), "int32"))
-        takes = np.concatenate([np.zeros(ROW_END + 1, bool), self.takes_space])
-        taking = tf.gather(tf.constant(takes), marks)
-        runs = tf.boolean_mask(count, taking) - 1
-        taken = tf.scatter_nd(runs[:, None], tf.ones_like(runs), tf.shape(codes) + 1)
-        return white & (tf.gather(taken, count) > 0)
 
     def _with_prefix_spaces(self, codes, marks):
         """Put a blank before each stretch between marks that begins with none."""
@@ -156,12 +99,12 @@ def _starts(codes, classes):
     following = behind(classes, 1, MARK)
     last_space = (following != SPACE) & (following != MARK)
     other = (classes != before(classes, 1, MARK)) & (
-        before(codes, 1, _NO_CODE) != _BLANK
+        before(codes, 1, NO_CODE) != _BLANK
     )
     starts = tf.where(
         space, tf.logical_not(after_space) | last_space, other | (classes == MARK)
     )
-    one, two = behind(codes, 1, _NO_CODE), behind(codes, 2, _NO_CODE)
+    one, two = behind(codes, 1, NO_CODE), behind(codes, 2, NO_CODE)
     head = starts & (codes == APOSTROPHE)
     short = head & tf.reduce_any(
         one[:, None] == [ord(letter) for letter in SHORT_ENDINGS], axis=1

@@ -182,6 +182,7 @@ def read_pair_split(source: PairSource, split: str, options: ReadOptions) -> Pai
         pairs = source.read_part(split)
     elif split == "all" and source.parts:
         pairs = _join([source.read_part(name) for name in source.parts])
+        notes = (*notes, *_left_out(source))
     elif split in source.undecided or split == "all":
         one = split if split in source.undecided else next(iter(source.undecided))
         names = source.undecided[one]
@@ -209,6 +210,15 @@ def read_pair_split(source: PairSource, split: str, options: ReadOptions) -> Pai
             "Check the files, or the share that is cut.",
         )
     return pairs
+
+
+def _left_out(source: PairSource) -> list[str]:
+    """Return what `all` does not hold: splits that several files could be."""
+    return [
+        f"{source.where}: all its splits, without {', '.join(names)}, any of which "
+        f"could be {split}; read one by its name"
+        for split, names in source.undecided.items()
+    ]
 
 
 def _cut_note(where: str, split: str, shares: dict, taken: int, count: int) -> str:

@@ -13,6 +13,20 @@ from kzoo.generation.sources import SourceBatch
 EARLY = (True, False, "never")
 
 
+def check_early_finish(early_finish: bool | str) -> None:
+    """Raise if there is no such way to end a search.
+
+    Raises:
+        InputError: If it is none of `EARLY`.
+    """
+    if early_finish not in EARLY:
+        raise InputError(
+            "A search ends early, when sure, or never before it must.",
+            f"early_finish={early_finish!r}",
+            "Pass True, False or 'never'.",
+        )
+
+
 class BeamSearch(Search):
     """Keep the `num_beams` most probable beginnings, and rank what has ended.
 
@@ -63,12 +77,7 @@ class BeamSearch(Search):
                 f"num_beams={num_beams!r}, num_results={num_results!r}",
                 "Pass 1 <= num_results <= num_beams.",
             )
-        if early_finish not in EARLY:
-            raise InputError(
-                "A search ends early, when sure, or never before it must.",
-                f"early_finish={early_finish!r}",
-                "Pass True, False or 'never'.",
-            )
+        check_early_finish(early_finish)
         self.num_beams = num_beams
         self.length_penalty = length_penalty
         self.early_finish = early_finish

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kzoo.errors import InputError
-from kzoo.generation.beam_search import BeamSearch
+from kzoo.generation.beam_search import BeamSearch, check_early_finish
 from kzoo.generation.decoding import generate_ids
 from kzoo.generation.greedy_search import GreedySearch
 from kzoo.generation.samplers import Sampler
@@ -106,6 +106,7 @@ def iter_translations(
             option is not valid.
     """
     texts = [texts] if isinstance(texts, str) else texts
+    check_early_finish(early_finish)  # where one beam has no use for it too
     search: Search | Sampler
     if sampler is not None:
         if num_results != 1 or no_repeat_ngram:

@@ -194,8 +194,11 @@ class CharacterTokenizer(VocabularyTokenizer):
         return self.vocabulary[index].encode() if known else b""
 
     @functools.cached_property
-    def _table(self) -> np.ndarray:
-        """The id of each code point up to the largest one known; -1 for no token."""
+    def ids_of_code_points(self) -> np.ndarray:
+        """The id of each code point up to the largest one known and one more, int32.
+
+        -1 stands for no token, which is what all beyond the end are.
+        """
         characters = {t: i for t, i in self._id_of.items() if len(t) == 1}
         table = np.full(max(map(ord, characters), default=0) + 2, -1, "int32")
         for character, index in characters.items():
@@ -217,8 +220,30 @@ class CharacterTokenizer(VocabularyTokenizer):
             ids += [self._id_of[part]] if place % 2 else self._character_ids(part)
         return ids
 
+    def known_part(self, text: str | bytes) -> str:
+        """Return a text without the characters that `encode` would refuse.
+
+        Args:
+            text: The text.
+
+        Returns:
+            All of it where there is an `unknown_token`.
+        """
+        text = as_text(text)
+        if self.unknown_id is not None:
+            return text
+        known = self._id_of.keys()
+        long = self._long_tokens
+        parts = long.split(text) if long else [text]
+        return "".join(
+            part if place % 2 else "".join(c for c in part if c in known)
+            for place, part in enumerate(parts)
+        )
+
     def _character_ids(self, text: str) -> list[int]:
-        ids = self._table[np.minimum(_codes(text), len(self._table) - 1)]
+        ids = self.ids_of_code_points[
+            np.minimum(_codes(text), len(self.ids_of_code_points) - 1)
+        ]
         if (ids < 0).any():
             if self.unknown_id is None:
                 character = text[int(np.argmax(ids < 0))]

@@ -61,6 +61,10 @@ class VocabularyTokenizer(abc.ABC):
         """
         return self._id_of.get(token)
 
+    def known_part(self, text: str | bytes) -> str | bytes:
+        """Return a text without what `encode` would refuse: here, all of it."""
+        return text
+
     def encode(
         self,
         text: str | bytes,

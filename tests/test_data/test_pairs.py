@@ -53,6 +53,15 @@ def test_a_folder_of_parallel_files(tmp_path):
     assert len(read_pairs(tmp_path, "test_2016_flickr", **DE_EN)) == 5
 
 
+def test_all_says_what_it_leaves_out(tmp_path):
+    write_sides(tmp_path, "train", 4)
+    write_sides(tmp_path, "test_a", 2)
+    write_sides(tmp_path, "test_b", 2)
+    pairs = read_pairs(tmp_path, "all", **DE_EN)
+    assert len(pairs) == 4
+    assert any("without test_a, test_b, any of which could be test" in note for note in pairs.notes)
+
+
 def test_languages_are_said_and_never_guessed(tmp_path):
     write_sides(tmp_path, "train", 3)
     rule = "endings de, en, .*source_language='de', target_language='en'.*--source de"

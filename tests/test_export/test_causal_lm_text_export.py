@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import onnxruntime
 import pytest
+from support.small_gpt2 import lettered_gpt2
 
 import kzoo.export
 from kzoo.export.graph_tokenizers import extensions_library
@@ -88,10 +89,14 @@ def test_some_rows_end_early_and_some_do_not(model):
     assert max(lengths) == 23
 
 
-def test_onnx_completions_are_those_of_generate(onnx_folder, model):
+def session_of(folder):
     options = onnxruntime.SessionOptions()
     options.register_custom_ops_library(extensions_library())
-    session = onnxruntime.InferenceSession(onnx_folder[0] / "text.onnx", options)
+    return onnxruntime.InferenceSession(folder / "text.onnx", options)
+
+
+def test_onnx_completions_are_those_of_generate(onnx_folder, model):
+    session = session_of(onnx_folder[0])
     feeds = {"text": np.array(PROMPTS, object), "max_new_tokens": np.array(23, "int32")}
     (found,) = session.run(["completion"], feeds)
     assert found.tolist() == model.generate(PROMPTS, max_new_tokens=23)
@@ -180,3 +185,18 @@ def test_what_is_drawn_has_the_distribution_of_the_host(temperature, top_k, top_
     freedom = some.sum() - 1
     # Mean and deviation of the distribution; far above is another distribution.
     assert chi_square < freedom + 4 * np.sqrt(2 * freedom)
+
+
+def test_a_model_of_characters(tmp_path):
+    """Its vocabulary has no unknown token and no end: what it lacks is left out."""
+    model = lettered_gpt2(num_layers=1)
+    report = kzoo.export.to_onnx(model, tmp_path / "artefact", texts=["a low fox"])
+    assert report.passed, report.summary()
+    assert any("left out" in said for said in report.limitations)
+    session = session_of(tmp_path / "artefact")
+    feed = {
+        "text": np.array(["Zthe Zfox", "é"], object),
+        "max_new_tokens": np.array(9, "int32"),
+    }
+    expected = model.generate(["the fox", "é"], max_new_tokens=9)
+    assert session.run(None, feed)[0].tolist() == expected

@@ -193,6 +193,7 @@ def test_a_long_text_is_refused_or_split(model):
         ({"max_ratio": 0}, "max_ratio=0"),
         ({"batch_size": 0}, "batch_size=0"),
         ({"early_finish": "maybe"}, "early_finish='maybe'"),
+        ({"early_finish": "maybe", "num_beams": 1}, "early_finish='maybe'"),
         ({"prefix": "Ein Hund " * 30}, "leaves room"),
         ({"num_beams": 2, "num_results": 2, "split_sentences": True}, "one by one"),
         ({"sampler": TopP(0.5), "num_results": 2}, "one translation of each"),
