@@ -16,8 +16,10 @@ from kzoo.cli.convert import convert
 from kzoo.cli.evaluate import evaluate
 from kzoo.cli.export import export, validate
 from kzoo.cli.generate import generate
+from kzoo.cli.launch import launch
 from kzoo.cli.presets import presets
 from kzoo.cli.quickstart import quickstart
+from kzoo.cli.runs import runs
 from kzoo.cli.train import train
 from kzoo.cli.translate import translate
 
@@ -28,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit status: 0 done, 1 the work failed, 2 bad arguments or input, "
-    "130 interrupted.",
+    "130 interrupted, 143 ended by SIGTERM.",
 )
 for _command in (
     quickstart,
@@ -41,8 +43,11 @@ for _command in (
     validate,
     convert,
     presets,
+    runs,
 ):
     app.command()(_command)
+# What stands behind the first word is that command's, options too.
+app.command(context_settings={"allow_interspersed_args": False})(launch)
 app.add_typer(data.app, name="data")
 app.add_typer(plot.app, name="plot")
 
@@ -75,8 +80,8 @@ def run(arguments: Sequence[str]) -> int:
         arguments: What stands behind `kzoo`.
 
     Returns:
-        0 done; 1 the work failed; 2 bad arguments or input; 130 interrupted. Unless
-        it is 0, one line on standard error says why.
+        0 done; 1 the work failed; 2 bad arguments or input; 130 interrupted; 143
+        ended by SIGTERM. Unless it is 0, one line on standard error says why.
     """
     quiet_libraries()
     for stream in (sys.stdout, sys.stderr):

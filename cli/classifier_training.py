@@ -73,7 +73,8 @@ def _data_and_model(job: Job, console: Console, clock: Clock):
     _describe(train, held_out, console)
     console.notes(notes)
     clock.lap("read")
-    run_folder.clear(job.out)
+    if not job.goes_on:
+        run_folder.clear(job.out)
     if not job.model.source:
         tokenizer = training_data.make_tokenizer(train, job.model, console)
         clock.lap("tokenizer")

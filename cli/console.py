@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from rich.console import Console as RichConsole
+from rich.measure import Measurement
 from rich.table import Table
 
 from kzoo.files import json_text
@@ -18,6 +19,7 @@ class Console:
 
     Args:
         as_json: Whether the output is for machines.
+        silent: Whether there is no output at all: another process gives it.
 
     Example:
         >>> Console().say("Two labels.")
@@ -26,14 +28,15 @@ class Console:
         {"labels": 2}
     """
 
-    def __init__(self, as_json: bool = False) -> None:
-        self.as_json = as_json
+    def __init__(self, as_json: bool = False, silent: bool = False) -> None:
+        self.as_json = as_json or silent
+        self.silent = silent
         self._out = RichConsole(
             file=sys.stdout,
             highlight=False,
             markup=False,
             soft_wrap=True,
-            quiet=as_json,
+            quiet=self.as_json,
         )
 
     def say(self, text: str = "", style: str | None = None) -> None:
@@ -57,9 +60,16 @@ class Console:
             table.add_column(name, justify="right" if index else "left", no_wrap=True)
         for row in rows:
             table.add_row(*(str(cell) for cell in row))
+        # As wide as it is: a cell that is cut tells less than a line that wraps.
+        free = self._out.options.update(max_width=10_000)
+        before, self._out.width = (
+            self._out.width,
+            max(Measurement.get(self._out, free, table).maximum, 1),
+        )
         self._out.print(table, soft_wrap=True)
+        self._out.width = before
 
     def finish(self, result: dict[str, Any]) -> None:
         """Print the result for machines."""
-        if self.as_json:
+        if self.as_json and not self.silent:
             print(json_text(result), flush=True)

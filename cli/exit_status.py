@@ -10,7 +10,7 @@ import typer
 from kzoo.errors import InputError
 from kzoo.files import json_text
 
-OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+OK, FAILED, BAD_INPUT, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 
 # Typer brings click in different places; its own error classes show where.
 _ClickException: type = typer.BadParameter.__mro__[2]
@@ -52,6 +52,10 @@ class Interrupted(Exception):
     """
 
 
+class Terminated(Interrupted):
+    """SIGTERM was taken, as a scheduler sends it, and work was saved."""
+
+
 def explain(error: BaseException) -> tuple[int, str]:
     """Return the exit status of an error, and its line.
 
@@ -65,6 +69,8 @@ def explain(error: BaseException) -> tuple[int, str]:
         return error.exit_code, ""
     if isinstance(error, SystemExit):
         return (error.code if isinstance(error.code, int) else FAILED), ""
+    if isinstance(error, Terminated):
+        return TERMINATED, _one_line(str(error))
     if isinstance(error, KeyboardInterrupt | typer.Abort | Interrupted):
         return INTERRUPTED, _one_line(str(error)) or "Interrupted."
     if isinstance(error, BrokenPipeError):

@@ -1,7 +1,6 @@
-"""The pictures of an evaluation and of a training's history."""
+"""The pictures of an evaluation, and what all pictures share."""
 
 import os
-import pathlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +8,6 @@ import numpy as np
 
 # One ink for the data, one for what it is compared with, grey for the rest.
 INK, OTHER, GREY, PAPER = "#1f4e79", "#d1662b", "#6b7280", "#ffffff"
-_TABLEAU = ("#1f4e79", "#d1662b", "#3d8f5f", "#8e4585", "#b5952c", "#4b5563")
 
 
 def new(width: float, height: float, **kwargs):
@@ -181,54 +179,4 @@ def calibration(metrics: dict[str, Any], path: str | os.PathLike) -> None:
     bottom.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     bottom.set_xlabel("score of the predicted label", color=GREY)
     figure.align_ylabels()
-    save(figure, path)
-
-
-def history(runs: dict[str, list[dict]], path: pathlib.Path) -> None:
-    """Draw loss and accuracy by epoch: training dashed, validation solid.
-
-    Args:
-        runs: For each run's name the rows of its history.
-        path: The PNG file to write.
-    """
-    figure, (left, right) = new(9.6, 4.0, ncols=2, gridspec_kw={"wspace": 0.22})
-    for axes, name in ((left, "loss"), (right, "accuracy")):
-        tidy(axes)
-        axes.set_title(name, fontsize=12, fontweight="bold", loc="left")
-        axes.set_xlabel("epoch", color=GREY)
-        axes.xaxis.get_major_locator().set_params(integer=True)
-    for index, (run, rows) in enumerate(runs.items()):
-        colour = _TABLEAU[index % len(_TABLEAU)]
-        for axes, name in ((left, "loss"), (right, "accuracy")):
-            for key, style, label in (
-                (name, (0, (3, 2)), None),
-                (f"val_{name}", "solid", run),
-            ):
-                points = [
-                    (r["epoch"], r[key])
-                    for r in rows
-                    if r["kind"] == "epoch" and r.get(key) is not None
-                ]
-                if points:
-                    marker = "o" if len(points) < 25 else None
-                    axes.plot(
-                        *zip(*points, strict=True),
-                        linestyle=style,
-                        marker=marker,
-                        markersize=3.5,
-                        color=colour,
-                        linewidth=1.7,
-                        label=label,
-                    )
-    from matplotlib.lines import Line2D
-
-    styles = [
-        Line2D([], [], color=GREY, linestyle="solid", label="validation"),
-        Line2D([], [], color=GREY, linestyle=(0, (3, 2)), label="training"),
-    ]
-    if len(runs) > 1:
-        for index, run in enumerate(runs):
-            colour = _TABLEAU[index % len(_TABLEAU)]
-            styles.append(Line2D([], [], color=colour, linewidth=3, label=run))
-    right.legend(handles=styles, frameon=False, fontsize=9, labelcolor=GREY, loc="best")
     save(figure, path)

@@ -3,11 +3,14 @@
 import dataclasses
 import os
 import pathlib
+import signal
 from typing import Any
 
 from kzoo.cli.averaging import try_average
 from kzoo.cli.backend import quiet_stderr
 from kzoo.cli.console import Console
+from kzoo.cli.optimization import set_steps_per_execution
+from kzoo.cli.resuming import CHECKPOINTS, parse_every
 from kzoo.cli.training_start import Start
 
 _STOPPING = b"\nStopping after this step; ctrl-C again stops at once.\n"
@@ -27,7 +30,10 @@ class Outcome:
         average: What came of the mean of the last weights, or None where none was
             asked for.
         interrupted: What to tell the user who interrupted it, or "".
+        terminated: Whether it was SIGTERM that interrupted it.
         lost: What to tell of a loss that was no number, or "".
+        speed: The timings of the last epoch, see `kzoo.training.ThroughputLog`.
+        skipped_steps: Steps that were lost and skipped.
     """
 
     epochs: int
@@ -37,7 +43,10 @@ class Outcome:
     metrics: dict[str, float]
     average: dict[str, Any] | None = None
     interrupted: str = ""
+    terminated: bool = False
     lost: str = ""
+    speed: dict[str, float] = dataclasses.field(default_factory=dict)
+    skipped_steps: int = 0
 
     def to_record(self) -> dict[str, Any]:
         """Return it as the run's record holds it."""
@@ -50,17 +59,24 @@ class Outcome:
             "average": self.average,
             "interrupted": bool(self.interrupted),
             "diverged": bool(self.lost),
+            "speed": self.speed,
+            "skipped_steps": self.skipped_steps,
         }
 
 
 def fit(
-    start: Start, out: pathlib.Path, settings: dict[str, Any], console: Console
+    start: Start,
+    out: pathlib.Path,
+    settings: dict[str, Any],
+    console: Console,
+    shared: pathlib.Path,
 ) -> Outcome:
     """Train a compiled model; the run folder holds its best weights from then on.
 
     Args:
         start: The model and its batches.
-        out: The run folder.
+        out: The run folder; in processes that follow another one, a folder of theirs.
+        shared: The run folder, in all processes.
         settings: `epochs`, `total_steps`, `batch_size`, `monitor`, ...
         console: Where progress is shown.
 
@@ -71,13 +87,15 @@ def fit(
 
     from kzoo.data import SetEpoch
     from kzoo.models import preset_folder
+    from kzoo.models.flops import training_flops_per_token
     from kzoo.training import (
         BestPreset,
         HistoryLog,
         InterruptBetweenSteps,
+        ProfileSteps,
         Progress,
-        RequireFiniteLoss,
         SampleTexts,
+        SkipNonFinite,
         StopAtStep,
         TensorBoardLog,
         ThroughputLog,
@@ -93,17 +111,29 @@ def fit(
                 model.save_to_preset(out)
 
     batch_size = start.batch_size or settings["batch_size"]
+    set_steps_per_execution(model, settings, len(train.batches))
     monitor = settings["monitor"] if validation is not None else None
     # A signal may come while something is printed: only os.write can be nested.
-    interruption = InterruptBetweenSteps(lambda: os.write(2, _STOPPING))
+    interruption = InterruptBetweenSteps(
+        lambda: os.write(2, _STOPPING), (signal.SIGINT, signal.SIGTERM)
+    )
     keeper = BestPreset(save, monitor)
     history = HistoryLog(out, every_steps=settings["log_steps"])
+    sound = SkipNonFinite(settings["lost_steps"], folder=out, data=train)
+    speed = ThroughputLog(
+        batch_size,
+        start.examples,
+        start.tokens,
+        flops_per_token=training_flops_per_token(model, start.tokens)
+        if start.tokens
+        else None,
+        peak_flops=settings.get("peak_flops"),
+    )
     callbacks = [
         SetEpoch(train),
-        RequireFiniteLoss(),
+        sound,
         StopAtStep(settings["total_steps"]),
-        ThroughputLog(batch_size, start.examples, start.tokens),
-        interruption,
+        speed,
     ]
     if settings["ema"]:
         # Before whatever saves: at the end of an epoch it puts the average in place.
@@ -116,6 +146,8 @@ def fit(
         )
         callbacks.append(stop)
     closing, last = [], []
+    if settings.get("profile"):
+        closing.append(ProfileSteps(out / "tensorboard"))
     if settings["tensorboard"]:
         closing.append(TensorBoardLog(out / "tensorboard"))
     if not console.as_json:
@@ -135,6 +167,20 @@ def fit(
                     lambda _, prompt, text: shown.say(f"  > {prompt}{text}"),
                 )
             )
+    shows = list(closing)
+    # Behind all whose state they save; an interruption comes when that is done.
+    saves = _checkpoints(shared, train, [*callbacks, *closing], settings)
+    if saves is not None:
+        last.append(saves)
+        closing.append(saves)
+        interruption.on_request = lambda: (os.write(2, _STOPPING), saves.request())
+        interruption.ready = lambda: saves.answered
+        if not console.as_json:
+            last.append(
+                keras.callbacks.LambdaCallback(
+                    on_train_begin=lambda _: shown.go_on_from(saves.step)
+                )
+            )
     interrupted = lost = ""
     try:
         with interruption:
@@ -142,11 +188,13 @@ def fit(
                 train,
                 epochs=settings["epochs"],
                 validation_data=validation,
-                callbacks=[*callbacks, *closing, *last],
+                callbacks=[*callbacks, *shows, *last, interruption],
                 verbose=0,
             )
     except KeyboardInterrupt:
         interrupted = _keep_after_interruption(keeper, save, out)
+        if saves is not None:
+            interrupted += " The same command, run again, goes on."
     except FloatingPointError as error:
         kept = f" {out} holds the weights of epoch {keeper.best_epoch}."
         lost = f"{error}{kept if keeper.best_epoch else ''}"
@@ -164,7 +212,27 @@ def fit(
         metrics=keeper.best_logs,
         average=average,
         interrupted=interrupted,
+        terminated=bool(interrupted) and interruption.signal == signal.SIGTERM,
         lost=lost,
+        speed=speed.figures,
+        skipped_steps=sound.skipped,
+    )
+
+
+def _checkpoints(out, train, callbacks, settings):
+    """Return the callback that saves checkpoints, or None where none are wanted."""
+    from kzoo.training import Checkpoints
+
+    steps, seconds = parse_every(settings["checkpoint_every"])
+    if steps is None and seconds is None:
+        return None
+    return Checkpoints(
+        out / CHECKPOINTS,
+        train,
+        callbacks,
+        every_steps=steps,
+        every_seconds=seconds,
+        keep=settings["keep_checkpoints"],
     )
 
 

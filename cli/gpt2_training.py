@@ -78,7 +78,8 @@ def start(job: Job, settings: dict[str, Any], console: Console, clock: Clock) ->
         jit_compile=jit_compile(settings),
     )
     _set_sample(settings, train, tokenizer)
-    run_folder.clear(job.out)  # an older run goes when nothing can be refused any more
+    if not job.goes_on:  # an older run goes when nothing can be refused any more
+        run_folder.clear(job.out)
     return Start(
         model,
         batches,

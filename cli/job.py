@@ -23,6 +23,7 @@ _EXAMPLES = {
 _OF_LABELS = ("cased", "class_weights", "label_column", "pair_column")
 _OF_PAIRS = ("source_language", "target_language", "source_column", "target_column")
 _MONITORS = ("val_loss", "val_accuracy", "loss", "accuracy")
+_OF_DEVICES = ("mirrored", "data-parallel", "model-parallel")
 OF_TEXTS = ("val_bleu", "val_chrf")
 MONITORS = {
     "classifier": _MONITORS,
@@ -47,6 +48,8 @@ class Job:
     )
     translator: TranslatorOptions = dataclasses.field(default_factory=TranslatorOptions)
     adaptation: AdaptationOptions = dataclasses.field(default_factory=AdaptationOptions)
+    # Whether what is in the run folder stays: the training goes on.
+    goes_on: bool = False
 
     def check(self) -> None:
         """Refuse what contradicts itself, before anything is loaded.
@@ -55,11 +58,13 @@ class Job:
             InputError: If options are missing, unknown or exclude each other.
         """
         model, train = self.model, self.train
-        if train.resume:
+        from kzoo.cli.resuming import parse_every
+
+        if parse_every(train.checkpoint_every) == (None, None) and train.resume:
             raise InputError(
-                "This version starts every run anew.",
-                "--resume",
-                "Leave it out, and pass --overwrite to write over the old run.",
+                "A run is gone on with from its checkpoints.",
+                "--resume --checkpoint-every 0",
+                "Leave one of them out.",
             )
         if (model.preset is None) == (model.source is None):
             raise InputError(
@@ -93,11 +98,17 @@ class Job:
                     f"--{name} {value}",
                     "Leave it out for none.",
                 )
-        if (train.accumulate or 1) > 1 and train.strategy == "mirrored":
+        if train.devices is not None and train.strategy not in _OF_DEVICES:
             raise InputError(
-                "Keras does not accumulate gradients over several devices.",
-                f"--accumulate {train.accumulate} --strategy mirrored",
-                "Leave one of them out, or pass a greater --batch-size.",
+                "Devices are counted where they share a batch.",
+                f"--devices {train.devices} --strategy {train.strategy}",
+                "Pass --strategy mirrored, or data-parallel on JAX, or leave it out.",
+            )
+        if train.mesh is not None and train.strategy != "model-parallel":
+            raise InputError(
+                "A mesh says how weights are cut over devices.",
+                f"--mesh {train.mesh} --strategy {train.strategy}",
+                "Pass --strategy model-parallel, or leave it out.",
             )
         if train.learning_rate is not None and train.learning_rate <= 0:
             raise InputError(

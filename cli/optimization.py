@@ -3,6 +3,8 @@
 import math
 from typing import Any
 
+from kzoo.errors import InputError
+
 
 def set_steps(settings: dict[str, Any], steps_per_epoch: int) -> None:
     """Settle how long a training is: `epochs`, `total_steps` and `warmup_steps`.
@@ -83,3 +85,38 @@ def jit_compile(settings: dict[str, Any]) -> bool | str:
     """Return what `--jit` asks for, as `keras.Model.compile` takes it."""
     jit = settings.get("jit")
     return "auto" if jit is None else jit
+
+
+def set_steps_per_execution(
+    model, settings: dict[str, Any], steps_per_epoch: int
+) -> None:
+    """Let a compiled model take as many steps at once as `--steps-per-execution` says.
+
+    Args:
+        model: The model.
+        settings: The settings, after `set_steps`.
+        steps_per_epoch: Steps of an epoch of the data.
+
+    Raises:
+        InputError: If the backend takes one at a time, or an epoch would end amid
+            them.
+    """
+    import keras
+
+    steps = settings.get("steps_per_execution") or 1
+    if steps == 1:
+        return
+    if keras.backend.backend() == "torch":
+        raise InputError(
+            "PyTorch takes one step at a time.",
+            f"--steps-per-execution {steps} --backend torch",
+            "Leave it out.",
+        )
+    if steps_per_epoch % steps or settings["total_steps"] % steps:
+        raise InputError(
+            "An epoch is a number of whole executions, and so is the training.",
+            f"--steps-per-execution {steps}, with {steps_per_epoch:,} steps in an "
+            f"epoch and {settings['total_steps']:,} in all",
+            f"Pass a divisor of {math.gcd(steps_per_epoch, settings['total_steps'])}.",
+        )
+    model.steps_per_execution = steps

@@ -32,18 +32,32 @@ def history(
             help="The PNG file; by default history.png in the first run.",
         ),
     ] = None,
+    by: Annotated[
+        str,
+        typer.Option(
+            "--by",
+            metavar="epoch|step|seconds",
+            help="What lies along the horizontal axis.",
+        ),
+    ] = "epoch",
     json: Json = False,
 ) -> None:
-    """Draw loss and accuracy by epoch, training dashed and validation solid."""
+    """Draw loss, metrics and learning rate of runs, one over the other.
+
+    Training is dashed, validation solid.
+    """
     console = Console(json)
-    from kzoo.cli import figures
+    from kzoo.cli.history_figure import draw_history, short_names
     from kzoo.training import read_history
 
-    rows = {str(run): read_history(run) for run in runs}
+    folders = list(dict.fromkeys(runs))
+    histories = [read_history(run) for run in folders]
+    rows = dict(zip(short_names(folders), histories, strict=True))
     out = out or runs[0] / "history.png"
-    figures.history(rows, out)
+    panels = draw_history(rows, out, by)
     console.say(str(out))
-    console.finish({"file": str(out), "runs": list(rows)})
+    answer = {"file": str(out), "runs": [str(run) for run in folders]}
+    console.finish({**answer, "panels": panels})
 
 
 @app.command()

@@ -1,10 +1,12 @@
 """A run folder: what it holds, when it may be written, what is recorded in it."""
 
+import atexit
 import os
 import pathlib
 import platform
 import shutil
 import sys
+import tempfile
 from importlib import metadata
 from typing import Any
 
@@ -13,8 +15,16 @@ from kzoo.errors import InputError
 RECORD = "training.json"
 
 # What kzoo writes into a run folder: all that --overwrite takes away.
-_FILES = ("config.json", "model.safetensors", RECORD, "history.csv", "history.jsonl")
-_FOLDERS = ("tokenizer", "tensorboard", "evaluation")
+_FILES = (
+    "config.json",
+    "manifest.json",
+    "model.safetensors",
+    RECORD,
+    "history.csv",
+    "history.jsonl",
+    "resume.json",
+)
+_FOLDERS = ("tokenizer", "tensorboard", "evaluation", "checkpoints")
 
 
 def check_free(folder: pathlib.Path, overwrite: bool) -> None:
@@ -44,9 +54,26 @@ def clear(folder: pathlib.Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name in _FILES:
         (folder / name).unlink(missing_ok=True)
+    for path in folder.glob("nonfinite-*.npz"):
+        path.unlink()
     for name in _FOLDERS:
         if (folder / name).is_dir():
             shutil.rmtree(folder / name)
+
+
+def of_this_process(folder: pathlib.Path) -> pathlib.Path:
+    """Return where this process writes a run: elsewhere, if another one writes it.
+
+    Of processes that train one model together the first one writes the run folder.
+    What the others would write goes into a folder that is removed when they end.
+    """
+    from kzoo.training.distribution import is_chief
+
+    if is_chief():
+        return folder
+    scratch = tempfile.mkdtemp(prefix="kzoo-")
+    atexit.register(shutil.rmtree, scratch, ignore_errors=True)
+    return pathlib.Path(scratch)
 
 
 def versions() -> dict[str, Any]:
@@ -66,10 +93,39 @@ def versions() -> dict[str, Any]:
     return {
         "versions": found,
         "backend": backend,
-        "machine": {
-            "platform": platform.platform(),
-            "processor_cores": len(os.sched_getaffinity(0))
-            if hasattr(os, "sched_getaffinity")
-            else os.cpu_count(),
-        },
+        "machine": machine(),
     }
+
+
+def machine() -> dict[str, Any]:
+    """Return what a training ran on: processor, memory, accelerators."""
+    from kzoo.training.device_figures import device_names
+
+    return {
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "processor_cores": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
+        "memory_gb": _memory_gb(),
+        "accelerators": device_names(),
+    }
+
+
+def _processor() -> str:
+    try:
+        text = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [
+        line.split(":", 1)[1] for line in text.splitlines() if "model name" in line
+    ]
+    return names[0].strip() if names else platform.machine()
+
+
+def _memory_gb() -> float | None:
+    try:
+        size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError, AttributeError):
+        return None
+    return round(size / 2**30, 1)

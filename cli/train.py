@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from kzoo.cli import run_folder
+from kzoo.cli import resuming, run_folder
 from kzoo.cli.adaptation_options import AdaptationOptions
 from kzoo.cli.backend import choose_backend
 from kzoo.cli.common import Backend, Json
@@ -60,20 +60,28 @@ def train(
     Settings that are not given come from the preset's recipe. The run
     folder holds config.json, model.safetensors and tokenizer/ (what
     from_preset opens), the history as csv and jsonl, and training.json,
-    the record of it all. Ctrl-C ends a training after the running step;
-    the run folder stays usable.
+    the record of it all. Ctrl-C or SIGTERM ends a training after the
+    running step; the run folder stays usable, and the same command, run
+    again, goes on to the same bits.
     """
     check_family(family)
     from kzoo.cli.training_job import run_training
+    from kzoo.training.distribution.environments import rank_told
 
     job = Job(
         spec, validation, out, data, model, options, family, language, translator,
         adaptation,
     )  # fmt: skip
     job.check()
-    run_folder.check_free(out, overwrite)
-    choose_backend(backend)
-    console = Console(json)
+    follows = rank_told() > 0  # another process writes the run, and tells of it
+    if not (follows or resuming.has_begun(out)):
+        run_folder.check_free(out, overwrite)  # before anything is loaded
+    chosen = choose_backend(backend)
+    same = resuming.goes_on(job, chosen, overwrite)
+    if not (follows or same):
+        run_folder.check_free(out, overwrite)
+    job.goes_on = same and resuming.has_checkpoint(out)
+    console = Console(json, silent=follows)
     record = run_training(job, console)
     console.say(f"Run folder: {out}")
     console.say(f"Next: kzoo evaluate {out} --data {spec}")

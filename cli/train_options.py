@@ -259,14 +259,76 @@ class TrainOptions:
         _option(
             "Machine",
             "--strategy",
-            metavar="auto|none|mirrored",
-            help="One device, or all of this machine's.",
+            metavar="auto|none|mirrored|multiworker|data-parallel|model-parallel",
+            help="One device, all of this machine's, or those of a group of processes; "
+            "see docs/distribution.md. A batch has --batch-size texts in all.",
         ),
     ] = "auto"
+    devices: Annotated[
+        int | None,
+        _option(
+            "Machine",
+            "--devices",
+            metavar="N",
+            help="For --strategy mirrored and on JAX: so many GPUs, or parts of the "
+            "CPU where there are none.",
+            min=1,
+        ),
+    ] = None
+    mesh: Annotated[
+        str | None,
+        _option(
+            "Machine",
+            "--mesh",
+            metavar="RxW",
+            help="For --strategy model-parallel: R shares of a batch's rows times W "
+            "parts of the weights; all devices share the weights otherwise.",
+        ),
+    ] = None
     jit: Annotated[
         bool | None,
         _option("Machine", "--jit/--no-jit", help="Whether steps are compiled by XLA."),
     ] = None
+    steps_per_execution: Annotated[
+        int | None,
+        _option(
+            "Machine",
+            "--steps-per-execution",
+            metavar="N",
+            help="Steps between two looks at the training; not on torch.",
+            min=1,
+        ),
+    ] = None
+    peak_flops: Annotated[
+        float | None,
+        _option(
+            "Machine",
+            "--peak-flops",
+            metavar="N",
+            help="What all devices compute at most per second, such as 312e12, for the "
+            "share of it that is used; by default from a table of GPUs.",
+            min=1.0,
+        ),
+    ] = None
+    lost_steps: Annotated[
+        int,
+        _option(
+            "Training",
+            "--lost-steps",
+            metavar="N",
+            help="Steps in a row without a finite loss that end the training; fewer "
+            "are skipped.",
+            min=1,
+        ),
+    ] = 3
+    profile: Annotated[
+        bool,
+        _option(
+            "Output",
+            "--profile",
+            help="Write a profile of ten steps for TensorBoard.",
+        ),
+    ] = False
     tensorboard: Annotated[
         bool,
         _option(
@@ -285,5 +347,30 @@ class TrainOptions:
     ] = 0
     resume: Annotated[
         bool,
-        _option("Output", "--resume", help="Go on with an interrupted run."),
+        _option(
+            "Output",
+            "--resume",
+            help="Go on with the run in --out from its newest checkpoint, or start it "
+            "if there is none.",
+        ),
     ] = False
+    checkpoint_every: Annotated[
+        str,
+        _option(
+            "Output",
+            "--checkpoint-every",
+            metavar="TIME|STEPS",
+            help="How far checkpoints are apart: 60s, 10m, 1h, or 500 for steps; 0 "
+            "for none.",
+        ),
+    ] = "60s"
+    keep_checkpoints: Annotated[
+        int,
+        _option(
+            "Output",
+            "--keep-checkpoints",
+            metavar="N",
+            help="How many checkpoints are kept, the newest.",
+            min=1,
+        ),
+    ] = 3

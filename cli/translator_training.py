@@ -90,7 +90,8 @@ def start(job: Job, settings: dict[str, Any], console: Console, clock: Clock) ->
         average = AverageWeights(
             settings["average_last"], settings.get("average_every")
         )
-    run_folder.clear(job.out)  # an older run goes when nothing can be refused any more
+    if not job.goes_on:  # an older run goes when nothing can be refused any more
+        run_folder.clear(job.out)
     return Start(
         model,
         batches,

@@ -10,6 +10,7 @@ _HOMES = {
     "GPT2CausalLM": "gpt2_causal_lm",
     "TextClassifier": "text_classifier",
     "Translator": "translator",
+    "layout_map": "layout_maps",
     "list_presets": "presets",
 }
 
@@ -18,6 +19,7 @@ __all__ = [
     "GPT2CausalLM",
     "TextClassifier",
     "Translator",
+    "layout_map",
     "list_presets",
 ]
 

@@ -5,6 +5,7 @@ from keras import ops
 
 from kzoo.layers import (
     DecoderBlock,
+    Dropout,
     KeyValueCache,
     LayerNormalization,
     MultiHeadAttention,
@@ -146,7 +147,7 @@ class GPT2CausalLM(Task):
             dtype=dtype,
             name="position",
         )
-        self.embedding_dropout = keras.layers.Dropout(
+        self.embedding_dropout = Dropout(
             embedding_dropout, dtype=dtype, name="embedding_dropout"
         )
         key_dim = hidden_dim // num_heads

@@ -1,13 +1,16 @@
 """From a source's name to a model: presets, folders, the hub."""
 
+import contextlib
 import inspect
 import os
 import pathlib
 import warnings
 
-from kzoo.errors import InputError, unknown_name
+from kzoo.errors import InputError, reading, unknown_name
 from kzoo.files import read_json
 from kzoo.models import preset_folder
+from kzoo.models.checkpoints.config_sizes import check_sizes
+from kzoo.models.checkpoints.tensor_files import open_tensors
 from kzoo.models.presets import PRESETS, preset_config
 from kzoo.tokenizers import from_folder, has_tokenizer
 
@@ -36,9 +39,16 @@ def load(cls, source: str | os.PathLike, overrides: dict):
 
 
 def _from_folder(cls, folder, overrides):
+    # With overrides it may be they that do not fit.
+    with contextlib.nullcontext() if overrides else reading("model", folder):
+        return _read(cls, folder, overrides)
+
+
+def _read(cls, folder, overrides):
     from kzoo.models import checkpoints
     from kzoo.models.checkpoints import ctranslate2
 
+    preset_folder.verify(folder)
     if preset_folder.is_preset_folder(folder):
         config = preset_folder.read_config(cls, folder)
         _check_config(cls, config, folder)
@@ -55,6 +65,12 @@ def _from_folder(cls, folder, overrides):
             f"folder={str(folder)!r} without it",
             "Pass a run or preset folder, or a Hugging Face folder.",
         )
+    try:
+        check_sizes(config, folder)
+    except InputError:
+        if family is not ctranslate2:
+            open_tensors(folder)  # a file that is missing or foreign is told first
+        raise
     fresh = _fresh_weights(config, overrides, folder)
     model = cls(**{**config, **overrides})
     if family is None:
@@ -78,7 +94,7 @@ def _fresh_weights(config, overrides, folder):
     warnings.warn(
         f"The last layer starts anew: the labels {names} are not those of "
         f"{folder}, {before}.",
-        stacklevel=5,
+        stacklevel=6,
     )
     return _HEAD
 
@@ -121,6 +137,17 @@ def _check_config(cls, config, folder):
             "A preset's config holds the constructor's arguments only.",
             f"{', '.join(unknown)} in {folder}",
             "It may come from a newer kzoo: upgrade.",
+        )
+    objects = [
+        name
+        for name, value in config.items()
+        if name == "tokenizer" or (isinstance(value, dict) and "class_name" in value)
+    ]
+    if objects:
+        raise InputError(
+            "A preset's config holds plain values, and no objects to be made.",
+            f"{', '.join(objects)} in {folder}",
+            "Do not load files of a source that you do not trust.",
         )
 
 

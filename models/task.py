@@ -5,9 +5,10 @@ import os
 import keras
 
 from kzoo.errors import InputError
+from kzoo.training.distribution.model import Distributed
 
 
-class Task(keras.Model):
+class Task(Distributed, keras.Model):
     """The abstract base of the three families: presets, folders, tokenizer.
 
     A subclass sets `tokenizer`, and `_config` to its constructor's plain arguments.

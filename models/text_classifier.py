@@ -6,6 +6,7 @@ import keras
 
 from kzoo.errors import InputError
 from kzoo.layers import (
+    Dropout,
     EncoderBlock,
     FirstTokenPooling,
     LayerNormalization,
@@ -221,7 +222,7 @@ class TextClassifier(Task):
                 dtype=dtype,
                 name="pooler",
             )
-        self.classifier_dropout = keras.layers.Dropout(
+        self.classifier_dropout = Dropout(
             classifier_dropout, dtype=dtype, name="classifier_dropout"
         )
         # Logits in float32 whatever the compute type: the loss needs the digits.

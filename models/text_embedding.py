@@ -5,6 +5,7 @@ from keras import ops
 
 from kzoo.errors import InputError
 from kzoo.layers import (
+    Dropout,
     LayerNormalization,
     PositionEmbedding,
     SegmentEmbedding,
@@ -126,8 +127,8 @@ class TextEmbedding(keras.layers.Layer):
         self.norm = use_norm and LayerNormalization(
             epsilon=layer_norm_epsilon, dtype=dtype, name="norm"
         )
-        self.output_dropout = keras.layers.Dropout(dropout, dtype=dtype)
-        self.word_dropout = keras.layers.Dropout(
+        self.output_dropout = Dropout(dropout, dtype=dtype)
+        self.word_dropout = Dropout(
             # One draw per token: a whole vector goes, or stays at its size.
             word_dropout,
             noise_shape=(None, None, 1),

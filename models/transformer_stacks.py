@@ -6,6 +6,7 @@ import keras
 
 from kzoo.layers import (
     DecoderBlock,
+    Dropout,
     EncoderBlock,
     KeyValueCache,
     LayerNormalization,
@@ -78,7 +79,7 @@ class _Stack(keras.layers.Layer):
                 name="position",
                 **own,
             )
-        self.embedding_dropout = keras.layers.Dropout(
+        self.embedding_dropout = Dropout(
             block["dropout"], name="embedding_dropout", **own
         )
         self.blocks = [

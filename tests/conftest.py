@@ -15,6 +15,20 @@ import torch  # noqa: F401  before tensorflow: the other order clashes in OpenMP
 import keras
 import pytest
 
+if keras.backend.backend() == "tensorflow":
+    # Two devices for what is trained on several; it cannot be done later.
+    import tensorflow as tf
+
+    tf.config.set_logical_device_configuration(
+        tf.config.list_physical_devices("CPU")[0],
+        [tf.config.LogicalDeviceConfiguration()] * 2,
+    )
+
+if keras.backend.backend() == "jax":
+    import jax
+
+    jax.config.update("jax_num_cpu_devices", 4)
+
 SHARED_DATA = pathlib.Path(__file__).parents[2] / "shared" / "data"
 
 

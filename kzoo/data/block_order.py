@@ -36,6 +36,8 @@ class BlockOrder:
 
     Attributes:
         epoch: The epoch that the next pass over the data takes; it may be set.
+        start: The step that the next pass begins at, 0 unless it is set; the end of
+            that pass sets it back.
         num_blocks: Blocks of a pass over the tokens.
 
     Raises:
@@ -100,6 +102,7 @@ class BlockOrder:
         self.steps_per_pass = whole + (1 if rest and not drop_remainder else 0)
         self.steps_per_epoch = steps_per_epoch if shuffle else None
         self.epoch = 0
+        self.start = 0
         self._plan: tuple[int, np.ndarray] | None = None
 
     def __len__(self) -> int:

@@ -33,6 +33,8 @@ class BatchOrder:
 
     Attributes:
         epoch: The epoch that the next pass over the data takes; it may be set.
+        start: The step that the next pass begins at, 0 unless it is set; the end of
+            that pass sets it back.
 
     Raises:
         ValueError: If a size or the seed is out of range.
@@ -74,6 +76,7 @@ class BatchOrder:
         self.window = window
         self.drop_remainder = drop_remainder
         self.epoch = 0
+        self.start = 0
         self._plan: tuple[int, list[np.ndarray]] | None = None
 
     def __len__(self) -> int:

@@ -82,12 +82,14 @@ class PackedBatches:
         numbers = np.searchsorted(firsts, positions, side="right").astype("int32")
         return ids, numbers - numbers[..., :1]
 
-    def batch(self, epoch: int, step: int) -> tuple:
+    def batch(self, epoch: int, step: int, share=None) -> tuple:
         """Return one batch, ready for a model.
 
         Args:
             epoch: The epoch, from 0.
             step: The step, from 0.
+            share: What to keep of its rows, as `kzoo.training.distribution.Share`;
+                None for all. They are as wide as the whole batch.
 
         Returns:
             `(inputs, labels, weights)`: a dict of `token_ids` (B, T) int32 and
@@ -95,7 +97,8 @@ class PackedBatches:
             `segment_ids` (B, T) int32; (B, T) int32; (B, T) float32, 0 where nothing
             follows.
         """
-        return self.rows(self.order.batch(epoch, step))
+        starts = self.order.batch(epoch, step)
+        return self.rows(starts if share is None else starts[share.rows(len(starts))])
 
     def rows(self, starts: np.ndarray) -> tuple:
         """Return the blocks at (B,) start positions, as `batch` does."""

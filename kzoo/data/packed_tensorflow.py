@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from kzoo.data.known_length import with_length
 from kzoo.data.packed_batches import PackedBatches
 
 # Python is entered once for so many tokens, not once a step: small models take steps
@@ -12,8 +13,9 @@ _TOKENS = 1 << 18
 def as_tf_dataset(batches: PackedBatches):
     """Return packed batches as a `tf.data.Dataset` of known length.
 
-    A pass takes the epoch `batches.order.epoch`; handing out its last batch moves
-    that on by one. A pass that is given up before does not count.
+    A pass takes the epoch `batches.order.epoch` from the step `batches.order.start`;
+    handing out its last batch moves the epoch on by one. A pass that is given up
+    before does not count.
 
     Args:
         batches: The batches.
@@ -29,7 +31,7 @@ def as_tf_dataset(batches: PackedBatches):
 
     def passage():
         epoch, steps = order.epoch, len(order)
-        step = 0
+        step = order.start
         while step < steps:
             # The last step stands alone: what is fetched ahead never ends an epoch.
             count = 1 if step == steps - 1 else min(chunk, steps - 1 - step)
@@ -38,7 +40,7 @@ def as_tf_dataset(batches: PackedBatches):
                 parts = parts[:1]
             step += len(parts)
             if step == steps:
-                order.epoch = epoch + 1
+                order.epoch, order.start = epoch + 1, 0
             ids, numbers = batches.windows(np.stack(parts))
             yield (ids,) if numbers is None else (ids, numbers)
 
@@ -57,7 +59,6 @@ def as_tf_dataset(batches: PackedBatches):
 
     dataset = tf.data.Dataset.from_generator(passage, output_signature=signature)
     dataset = dataset.unbatch().map(row)
-    dataset = dataset.apply(tf.data.experimental.assert_cardinality(len(batches)))
-    dataset = dataset.prefetch(2)
+    dataset = with_length(dataset.prefetch(2), len(batches))
     dataset.batches = batches
     return dataset

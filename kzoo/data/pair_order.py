@@ -50,6 +50,8 @@ class PairOrder:
 
     Attributes:
         epoch: The epoch that the next pass over the data takes; it may be set.
+        start: The step that the next pass begins at, 0 unless it is set; the end of
+            that pass sets it back.
         widths: (n,) the width of each pair.
 
     Raises:
@@ -107,6 +109,7 @@ class PairOrder:
         self.drop_remainder = drop_remainder
         self.steps_per_epoch = steps_per_epoch if shuffle else None
         self.epoch = 0
+        self.start = 0
         longest = np.maximum(self.source_lengths, self.target_lengths)
         found, places = np.unique(longest, return_inverse=True)
         rounded = np.array([self.width(int(n)) for n in found], dtype="int64")

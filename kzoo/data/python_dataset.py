@@ -12,8 +12,9 @@ class TokenDataset(keras.utils.PyDataset):
 
     The order is that of `BatchOrder` and no other: within `fit`, which shuffles the
     indices it asks for unless told `shuffle=False`, the batches are handed out in
-    their order whatever index is asked for. The epoch moves on when Keras ends one
-    whose last batch was handed out: it also ends epochs that it only looked into.
+    their order whatever index is asked for, from `batches.order.start` on. The epoch
+    moves on when Keras ends one whose last batch was handed out: it also ends epochs
+    that it only looked into.
 
     Args:
         batches: The batches.
@@ -42,6 +43,12 @@ class TokenDataset(keras.utils.PyDataset):
     def __len__(self) -> int:
         return len(self.batches)
 
+    @property
+    def num_batches(self) -> int:
+        """How many batches a pass hands out: fewer where one begins in its middle."""
+        # Before an epoch begins Keras asks for what every epoch has.
+        return len(self) - (self.batches.order.start if self._in_epoch else 0)
+
     def __getitem__(self, index: int) -> tuple:
         """Return a batch of the current epoch: that of a step, or in `fit` the next."""
         step = self._next_step(index) if self._in_epoch else index
@@ -51,7 +58,7 @@ class TokenDataset(keras.utils.PyDataset):
         # With `steps_per_epoch` an epoch goes on where the last one stopped.
         goes_on = self._asked is not None and index == self._asked + 1
         if self._at_start and not goes_on:
-            self._step = -1
+            self._step = self.batches.order.start - 1
         self._at_start = False
         self._asked = index
         self._served += 1
@@ -62,10 +69,10 @@ class TokenDataset(keras.utils.PyDataset):
         """Pass over one epoch by hand; its end moves the epoch on."""
         order = self.batches.order
         epoch = order.epoch
-        for step in range(len(self)):
+        for step in range(order.start, len(self)):
             batch = self.batches.batch(epoch, step)
             if step == len(self) - 1:
-                order.epoch = epoch + 1
+                order.epoch, order.start = epoch + 1, 0
             yield batch
 
     def on_epoch_begin(self) -> None:
@@ -77,6 +84,7 @@ class TokenDataset(keras.utils.PyDataset):
         """Move on to the next epoch if this one was seen to its end."""
         if self._in_epoch and self._served and self._step == len(self) - 1:
             self.batches.order.epoch += 1
+            self.batches.order.start = 0
             self._asked = None
         elif self._served <= 2:  # Keras looked in, on an accelerator one ahead
             self._asked = None

@@ -1,5 +1,6 @@
 """Token batches as a `tf.data.Dataset`: one pass over it is one epoch."""
 
+from kzoo.data.known_length import with_length
 from kzoo.data.token_batches import TokenBatches
 from kzoo.data.translation_batches import TranslationBatches
 
@@ -7,9 +8,9 @@ from kzoo.data.translation_batches import TranslationBatches
 def as_tf_dataset(batches: TokenBatches | TranslationBatches):
     """Return the batches as a `tf.data.Dataset` of known length.
 
-    A pass takes the epoch `batches.order.epoch`; handing out its last batch moves
-    that on by one. A pass that is given up, as Keras does once before it trains under
-    a distribution strategy, does not count.
+    A pass takes the epoch `batches.order.epoch` from the step `batches.order.start`;
+    handing out its last batch moves the epoch on by one. A pass that is given up, as
+    Keras does once before it trains under a distribution strategy, does not count.
 
     Args:
         batches: The batches.
@@ -23,17 +24,16 @@ def as_tf_dataset(batches: TokenBatches | TranslationBatches):
 
     def passage():
         epoch = order.epoch
-        for step in range(len(batches)):
+        for step in range(order.start, len(batches)):
             batch = batches.batch(epoch, step)
             if step == len(batches) - 1:
-                order.epoch = epoch + 1
+                order.epoch, order.start = epoch + 1, 0
             yield batch
 
     signature = tf.nest.map_structure(
         lambda part: tf.TensorSpec((None,) * part.axes, part.dtype), batches.layout
     )
     dataset = tf.data.Dataset.from_generator(passage, output_signature=signature)
-    dataset = dataset.apply(tf.data.experimental.assert_cardinality(len(batches)))
-    dataset = dataset.prefetch(2)
+    dataset = with_length(dataset.prefetch(2), len(batches))
     dataset.batches = batches
     return dataset

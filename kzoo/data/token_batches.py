@@ -105,19 +105,24 @@ class TokenBatches:
         width = round_up(longest, self.length_multiple)
         return width if self.max_length is None else min(width, self.max_length)
 
-    def batch(self, epoch: int, step: int) -> tuple:
+    def batch(self, epoch: int, step: int, share=None) -> tuple:
         """Return one batch, ready for a model.
 
         Args:
             epoch: The epoch, from 0.
             step: The step, from 0.
+            share: What to keep of its rows, as `kzoo.training.distribution.Share`;
+                None for all. They are as wide as the whole batch.
 
         Returns:
             `(inputs, labels, weights)` without those there are none of: a dict of
             arrays as `TokenRows.padded` gives them, int32 (B,) and float32 (B,).
         """
         positions = self.order.batch(epoch, step)
-        inputs = self.rows.padded(positions, self.width(positions), self.pad_id)
+        width = self.width(positions)
+        if share is not None:
+            positions = positions[share.rows(len(positions))]
+        inputs = self.rows.padded(positions, width, self.pad_id)
         parts = [part for part in (self.labels, self.weights) if part is not None]
         return (inputs, *(part[positions] for part in parts))
 

@@ -15,7 +15,7 @@ from kzoo.data.token_stream import (
     tokenize_corpus,
     tokenizer_fingerprint,
 )
-from kzoo.errors import InputError
+from kzoo.errors import InputError, reading
 from kzoo.files import read_json, write_json
 
 FORMAT = "kzoo-tokens-1"
@@ -115,7 +115,8 @@ def is_token_folder(spec: object) -> bool:
     if not isinstance(spec, str | os.PathLike):
         return False
     index = pathlib.Path(spec).expanduser() / _INDEX
-    return index.is_file() and read_index(spec, check=False).get("format") == FORMAT
+    value = read_index(spec, check=False) if index.is_file() else None
+    return isinstance(value, dict) and value.get("format") == FORMAT
 
 
 def read_index(spec: str | os.PathLike, check: bool = True) -> dict:
@@ -159,6 +160,11 @@ def open_tokens(spec: str | os.PathLike, split: str, tokenizer) -> TokenStream:
             it should, or another tokenizer wrote the tokens.
     """
     folder = pathlib.Path(spec).expanduser()
+    with reading("folder of tokens", folder):
+        return _open_tokens(folder, split, tokenizer)
+
+
+def _open_tokens(folder: pathlib.Path, split: str, tokenizer) -> TokenStream:
     index = read_index(folder)
     if tokenizer is not None:
         _check_tokenizer(index, folder, tokenizer)

@@ -55,6 +55,8 @@ class TokenRows:
         mask = np.arange(width) < self.lengths[rows][:, None]  # (B, T)
         spans = [slice(self.offsets[i], self.offsets[i + 1]) for i in rows]
         ids = np.full(mask.shape, pad_id, dtype="int32")
+        if not spans:
+            spans = [slice(0, 0)]  # nothing can be joined to nothing
         ids[mask] = np.concatenate([self.flat[span] for span in spans])
         inputs = {"token_ids": ids, "padding_mask": mask}
         if self.flat_segments is not None:

@@ -68,12 +68,14 @@ class TranslationBatches:
         """Return the number of batches of an epoch."""
         return len(self.order)
 
-    def batch(self, epoch: int, step: int) -> tuple:
+    def batch(self, epoch: int, step: int, share=None) -> tuple:
         """Return one batch, ready for a model.
 
         Args:
             epoch: The epoch, from 0.
             step: The step, from 0.
+            share: What to keep of its rows, as `kzoo.training.distribution.Share`;
+                None for all. They are as wide as the whole batch.
 
         Returns:
             `(inputs, labels, weights)`: a dict of `encoder_token_ids` (B, S) int32,
@@ -83,6 +85,8 @@ class TranslationBatches:
         """
         rows = self.order.batch(epoch, step)
         width, target_width = self._widths(rows)
+        if share is not None:
+            rows = rows[share.rows(len(rows))]
         source = self.tokens.sources.padded(rows, width, self.source_pad_id)
         target = self.tokens.targets.padded(rows, target_width, self.pad_id)
         labels, mask = target["token_ids"], target["padding_mask"]

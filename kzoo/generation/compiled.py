@@ -6,15 +6,21 @@ shapes, and sees weights that change in between.
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
 
+from kzoo.generation.jax_products import apart
+from kzoo.generation.turned_kernels import TurnedKernels
 from kzoo.layers import kernels
 
 
 def compiled(
-    function: Callable, model: keras.Model, *, spent: tuple[int, ...] = ()
+    function: Callable,
+    model: keras.Model,
+    *,
+    spent: tuple[int, ...] = (),
+    kernels_of_a_step: Sequence[keras.Variable] | None = None,
 ) -> Callable:
     """Return a function in the form that runs fastest.
 
@@ -23,33 +29,52 @@ def compiled(
         model: Whose weights it reads.
         spent: Places of arguments that nobody needs after a call: their memory may
             hold its results.
+        kernels_of_a_step: Of a function that is called for every new token, the kernels
+            that it multiplies a few rows by. It is worth a longer compilation, and on
+            a CPU may read turned copies of the kernels. None for another function.
 
     Returns:
         A function of the same arguments.
     """
-    return _COMPILERS[keras.backend.backend()](function, model, spent)
+    return _COMPILERS[keras.backend.backend()](
+        function, model, spent, kernels_of_a_step
+    )
 
 
-def _jax(function, model, spent):
+def _jax(function, model, spent, kernels_of_a_step):
     import jax
 
-    @functools.partial(jax.jit, donate_argnums=tuple(place + 1 for place in spent))
+    on_cpu = jax.default_backend() == "cpu"
+    turned = kernels_of_a_step if on_cpu and kernels_of_a_step else ()
+    copies = TurnedKernels(model.variables, turned)
+
     def run(weights, *args):
+        weights = copies.back(weights)
         with keras.StatelessScope(zip(model.variables, weights, strict=True)):
             return function(*args)
 
+    run = apart(run) if copies else run
+    run = jax.jit(run, donate_argnums=tuple(place + 1 for place in spent))
+
     @functools.wraps(function)
     def call(*args):
-        return run([variable.value for variable in model.variables], *args)
+        values = [variable.value for variable in model.variables]
+        return run(copies.there(values), *args)
 
     return call
 
 
-def _tensorflow(function, model, spent):
-    """Trace one graph for every batch and length; only trailing sizes are fixed."""
+def _tensorflow(function, model, spent, kernels_of_a_step):
+    """Trace one graph for every batch and length; only trailing sizes are fixed.
+
+    XLA compiles that of a step for each batch and width of the caches: a step is many
+    small operations, and takes a fifth to a third less time so.
+    """
     import tensorflow as tf
 
-    traced = tf.function(function, autograph=False)
+    traced = tf.function(
+        function, autograph=False, jit_compile=kernels_of_a_step is not None
+    )
     graphs = {}
 
     def any_length(x):
@@ -68,7 +93,7 @@ def _tensorflow(function, model, spent):
     return call
 
 
-def _torch(function, model, spent):
+def _torch(function, model, spent, kernels_of_a_step):
     """Record the tensor operations of a call and replay them, for each shape.
 
     Between two operations of a small step Keras takes longer than torch for both.

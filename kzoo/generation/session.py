@@ -40,7 +40,12 @@ class _Steps:
     def __init__(self, model):
         self._model = model
         self.prefill = compiled(self._prefill, model)
-        self.extend = compiled(self._extend, model, spent=(1,))  # the cache
+        self.extend = compiled(
+            self._extend,
+            model,
+            spent=(1,),  # the cache
+            kernels_of_a_step=_kernels_of_a_step(model),
+        )
         self.with_rows = compiled(_with_rows, model)
         self.top: dict[int, Callable] = {}
 
@@ -73,6 +78,17 @@ class _Steps:
             positions=ops.minimum(positions, model.max_sequence_length - 1),
         )
         return _output(model, x, x), cache
+
+
+def _kernels_of_a_step(model):
+    """Return the kernels that each new token is multiplied by."""
+    encoder = getattr(model, "encoder", None)
+    read_once = {id(v) for v in encoder.variables} if encoder is not None else ()
+    return [
+        variable
+        for variable in model.variables
+        if variable.name == "kernel" and id(variable) not in read_once
+    ]
 
 
 def _most_probable(model, k):

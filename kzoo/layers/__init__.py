@@ -3,6 +3,7 @@
 from kzoo.layers.decoder_block import DecoderBlock, DecoderCache
 from kzoo.layers.depth import deep_norm_scales, drop_path_rates
 from kzoo.layers.drop_path import DropPath
+from kzoo.layers.dropout import Dropout
 from kzoo.layers.encoder_block import EncoderBlock
 from kzoo.layers.feed_forward import FeedForward
 from kzoo.layers.initializers import block_initializers
@@ -30,6 +31,7 @@ __all__ = [
     "DecoderBlock",
     "DecoderCache",
     "DropPath",
+    "Dropout",
     "EncoderBlock",
     "FeedForward",
     "FirstTokenPooling",

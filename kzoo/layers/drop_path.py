@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kzoo.layers import checks
+from kzoo.layers import checks, global_rows
 
 
 @keras.saving.register_keras_serializable(package="kzoo")
@@ -59,7 +59,7 @@ class DropPath(keras.layers.Layer):
         if not training or self.rate == 0:
             return inputs
         shape = (ops.shape(inputs)[0], *([1] * (len(inputs.shape) - 1)))
-        draws = keras.random.uniform(shape, seed=self.seed_generator)
+        draws = global_rows.uniform(shape, inputs, seed=self.seed_generator)
         kept = ops.cast(draws >= self.rate, inputs.dtype)
         return inputs * kept / ops.cast(1 - self.rate, inputs.dtype)
 

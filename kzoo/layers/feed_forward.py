@@ -5,6 +5,7 @@ from keras import ops
 
 from kzoo.layers import activations, checks
 from kzoo.layers.composed_initializers import Concatenated
+from kzoo.layers.dropout import Dropout
 
 
 @keras.saving.register_keras_serializable(package="kzoo")
@@ -99,7 +100,7 @@ class FeedForward(keras.layers.Layer):
             self.output_initializer or self.kernel_initializer,
         )
         self.outer.build((*input_shape[:-1], self.intermediate_dim))
-        self.inner_dropout = keras.layers.Dropout(
+        self.inner_dropout = Dropout(
             self.dropout, dtype=self.dtype_policy, name="inner_dropout"
         )
 

@@ -6,6 +6,7 @@ from keras import ops
 from kzoo.errors import InputError
 from kzoo.layers import checks, kernels
 from kzoo.layers.composed_initializers import parts_of
+from kzoo.layers.dropout import Dropout
 from kzoo.layers.key_value_cache import KeyValueCache
 from kzoo.layers.masks import combine_masks
 
@@ -146,12 +147,10 @@ class MultiHeadAttention(keras.layers.Layer):
             self.key.build(key_shape)
             self.value.build(value_shape)
         self.output_projection = self._projection(
-            "output_projection",
-            hidden_dim,
-            self.output_initializer or self.kernel_initializer,
+            "output_projection", hidden_dim, self.output_initializer
         )
         self.output_projection.build((*query_shape[:-1], width))
-        self.score_dropout = keras.layers.Dropout(
+        self.score_dropout = Dropout(
             self.dropout, dtype=self.dtype_policy, name="score_dropout"
         )
         heads_shape = (None, None, self.num_heads, self._key_dim)

@@ -7,6 +7,7 @@ import keras
 from kzoo.errors import InputError
 from kzoo.layers import checks
 from kzoo.layers.drop_path import DropPath
+from kzoo.layers.dropout import Dropout
 from kzoo.layers.handing_on import handed_on
 from kzoo.layers.layer_scale import LayerScale
 from kzoo.layers.norms import make_norm
@@ -120,9 +121,7 @@ class ResidualSublayer(keras.layers.Layer):
         if norm_placement == "sandwich":
             config = {**self.norm.get_config(), "name": "output_norm"}
             self.output_norm = type(self.norm).from_config(config)
-        self.output_dropout = keras.layers.Dropout(
-            dropout, name="output_dropout", **own
-        )
+        self.output_dropout = Dropout(dropout, name="output_dropout", **own)
         if isinstance(branch_scale, str):
             self.branch_scale = BRANCH_SCALES[branch_scale](name="branch_scale", **own)
         else:

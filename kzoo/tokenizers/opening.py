@@ -4,7 +4,7 @@ import os
 import pathlib
 from collections.abc import Callable
 
-from kzoo.errors import InputError
+from kzoo.errors import InputError, reading
 from kzoo.files import read_json
 
 
@@ -94,7 +94,11 @@ def from_folder(folder: str | os.PathLike):
         >>> from_folder(folder)
         <CharacterTokenizer: 2 tokens>
     """
-    folder = pathlib.Path(folder)
+    with reading("tokenizer", folder):
+        return _from_folder(pathlib.Path(folder))
+
+
+def _from_folder(folder: pathlib.Path):
     if _is_translation(folder):
         return _translation().from_folder(folder)
     if (folder / "tokenizer.json").is_file():

@@ -91,6 +91,15 @@ class WordPieceTokenizer(VocabularyTokenizer):
         self._check()
 
     def _check(self) -> None:
+        switches = {
+            "lowercase": self.lowercase,
+            "strip_accents": self.strip_accents,
+            "split_chinese_characters": self.split_chinese_characters,
+            "clean_text": self.clean_text,
+        }
+        for name, value in switches.items():
+            if value is not None and not isinstance(value, bool):
+                raise InputError("A switch is on or off.", f"{name}={value!r}")
         if len(self._id_of) != len(self.vocabulary):
             twice = next(
                 token

@@ -8,12 +8,16 @@ import importlib
 _MODULES = {
     "AverageWeights": "weight_average",
     "BestPreset": "best_preset",
+    "Checkpoints": "checkpoints.callback",
+    "Distributed": "distribution.model",
     "HistoryLog": "history_log",
     "InterruptBetweenSteps": "interruption",
     "Perplexity": "perplexity",
+    "ProfileSteps": "profiling",
     "Progress": "progress",
     "RequireFiniteLoss": "finite_loss",
     "SampleTexts": "sample_texts",
+    "SkipNonFinite": "skip_nonfinite",
     "SmoothedSparseCrossentropy": "losses",
     "StopAtStep": "stop_at_step",
     "TensorBoardLog": "tensorboard_log",
@@ -26,6 +30,7 @@ _MODULES = {
     "compile_classifier": "compiling",
     "compile_language_model": "compiling",
     "compile_translator": "compiling",
+    "distributed": "distribution.model",
     "enable_lora": "lora",
     "freeze": "freezing",
     "load_adapters": "adapters",
@@ -39,7 +44,7 @@ _MODULES = {
     "save_adapters": "adapters",
     "score_translations": "translation_quality",
     "set_seed": "seeding",
-    "strategy": "strategies",
+    "strategy": "distribution.strategies",
     "unfreeze": "freezing",
 }
 

@@ -7,7 +7,7 @@ import pathlib
 import keras
 import numpy as np
 
-from kzoo.errors import InputError
+from kzoo.errors import InputError, reading
 from kzoo.files import replacing
 from kzoo.training.freezing import weight_names
 from kzoo.training.lora import lora_layers
@@ -124,7 +124,18 @@ def _read(path):
             f"{path} with format={metadata.get('format')!r}",
             "Load whole models with from_preset.",
         )
-    return tensors, json.loads(metadata["layers"])
+    with reading("file of adapters", path):
+        layers = json.loads(metadata["layers"])
+        settings = {
+            str(name): (int(rank), float(alpha))
+            for name, (rank, alpha) in layers.items()
+        }
+        for name, (rank, _) in settings.items():
+            begin = f"{name}/lora_"
+            shapes = [t.shape for n, t in tensors.items() if n.startswith(begin)]
+            if not shapes or any(rank not in shape for shape in shapes):
+                raise ValueError(f"no tensors of rank {rank} for {name}")
+    return tensors, settings
 
 
 def _check(tensors, settings, known, variables, path):

@@ -86,3 +86,17 @@ class BestPreset(keras.callbacks.Callback):
         if self.best is None:
             return True
         return value < self.best if self.mode == "min" else value > self.best
+
+    def state_dict(self) -> dict:
+        """Return what was the best so far, for a checkpoint."""
+        return {
+            "best": self.best,
+            "best_epoch": self.best_epoch,
+            "best_logs": self.best_logs,
+        }
+
+    def load_state_dict(self, state: dict) -> None:
+        """Take up what `state_dict` returned."""
+        self.best = state["best"]
+        self.best_epoch = state["best_epoch"]
+        self.best_logs = state["best_logs"]

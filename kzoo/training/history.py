@@ -4,7 +4,21 @@ import json
 import os
 import pathlib
 
-from kzoo.errors import InputError
+from kzoo.errors import InputError, reading
+
+# What `ThroughputLog` adds to an epoch beside its losses and metrics.
+TIMINGS = (
+    "seconds",
+    "examples_per_second",
+    "tokens_per_second",
+    "step_ms_p50",
+    "step_ms_p90",
+    "step_ms_p99",
+    "input_wait",
+    "mfu",
+    "peak_memory_mb",
+    "peak_device_memory_mb",
+)
 
 
 def read_history(folder: str | os.PathLike) -> list[dict]:
@@ -17,14 +31,15 @@ def read_history(folder: str | os.PathLike) -> list[dict]:
         A dict for each row.
 
     Raises:
-        InputError: If the folder holds no history.
+        InputError: If the folder holds no history, or a damaged one.
     """
     path = pathlib.Path(folder, "history.jsonl")
     rows = []
     if path.is_file():
-        for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
-            if line.endswith("\n") and line.strip():
-                rows.append(json.loads(line))
+        with reading("history", path):
+            for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
+                if line.endswith("\n") and line.strip():
+                    rows.append(dict(json.loads(line)))
     if not rows:
         raise InputError(
             "A run folder holds a history with one row or more.",

@@ -9,7 +9,12 @@ import pathlib
 
 import keras
 
+from kzoo.errors import InputError
+from kzoo.training.distribution.group import is_chief
 from kzoo.training.learning_rate import learning_rate_of
+from kzoo.training.step_count import due, steps_of
+
+_FILES = ("history.csv", "history.jsonl")
 
 
 class HistoryLog(keras.callbacks.Callback):
@@ -51,7 +56,7 @@ class HistoryLog(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Mend what a crash left, and take up the columns of an older file."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        for name in ("history.csv", "history.jsonl"):
+        for name in _FILES:
             _cut_partial_line(self.folder / name)
         path = self.folder / "history.csv"
         if path.exists() and path.stat().st_size:
@@ -64,8 +69,9 @@ class HistoryLog(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         """Write the step if it is its turn."""
-        self.steps += 1
-        if self.every_steps and self.steps % self.every_steps == 0:
+        taken = steps_of(self)
+        self.steps += taken
+        if due(self.steps, taken, self.every_steps):
             rate = learning_rate_of(self.model.optimizer, self.steps - 1)
             row = {"kind": "step", "epoch": self._epoch + 1, "step": self.steps}
             row.update(_finite(logs), learning_rate=rate)
@@ -81,6 +87,27 @@ class HistoryLog(keras.callbacks.Callback):
             self._columns = list(row)
             self._append("history.csv", _csv_line(self._columns))
         self._append("history.csv", _csv_line([row.get(c) for c in self._columns]))
+
+    def state_dict(self) -> dict:
+        """Return the counts and how long the files are, for a checkpoint."""
+        return {
+            "epochs": self.epochs,
+            "steps": self.steps,
+            "columns": self._columns,
+            "sizes": {name: _size(self.folder / name) for name in _FILES},
+        }
+
+    def load_state_dict(self, state: dict) -> None:
+        """Take up what `state_dict` returned: later rows go, to be written again.
+
+        Raises:
+            InputError: If a file is shorter than it was.
+        """
+        if is_chief():  # in a group the others have files of their own, or none
+            for name, size in state["sizes"].items():
+                _cut(self.folder / name, size)
+        self.epochs, self.steps = state["epochs"], state["steps"]
+        self._columns = state["columns"]
 
     def _append(self, name: str, line: str) -> None:
         with open(self.folder / name, "ab") as file:
@@ -98,6 +125,26 @@ def _csv_line(cells: list) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerow(cells)
     return text.getvalue()
+
+
+def _size(path: pathlib.Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _cut(path: pathlib.Path, size: int) -> None:
+    """Cut a file to a size that it had.
+
+    Raises:
+        InputError: If it is shorter.
+    """
+    if _size(path) < size:
+        raise InputError(
+            "A history goes on from where its checkpoint was saved.",
+            f"{path} of {_size(path)} bytes, while {size} were written",
+            "Bring the file back, or start anew in another folder.",
+        )
+    if path.exists():
+        os.truncate(path, size)
 
 
 def _cut_partial_line(path: pathlib.Path) -> None:

@@ -17,6 +17,14 @@ class InterruptBetweenSteps(keras.callbacks.Callback):
 
     Args:
         on_request: Called when ctrl-C is first pressed, to say that it was heard.
+        signals: The signals that are taken so; ctrl-C sends SIGINT, and schedulers
+            send SIGTERM to what has to make room.
+        ready: Called after the step; where it returns False the training goes on, a
+            step at a time: until a checkpoint is saved, say. None for at once.
+
+    Attributes:
+        requested: Whether a signal has come.
+        signal: Which one, or None.
 
     Example:
         >>> with InterruptBetweenSteps() as interruption:
@@ -24,38 +32,40 @@ class InterruptBetweenSteps(keras.callbacks.Callback):
         False
     """
 
-    def __init__(self, on_request=None) -> None:
+    def __init__(self, on_request=None, signals=(signal.SIGINT,), ready=None) -> None:
         super().__init__()
         self.on_request = on_request
+        self.signals = signals
+        self.ready = ready
         self.requested = False
-        self._before = None
+        self.signal: int | None = None
+        self._before: dict = {}
 
     def __enter__(self) -> "InterruptBetweenSteps":
         # Only the main thread may change what a signal does.
         if threading.current_thread() is threading.main_thread():
-            self._before = signal.signal(signal.SIGINT, self._on_signal)
+            for number in self.signals:
+                self._before[number] = signal.signal(number, self._on_signal)
         return self
 
     def __exit__(self, *_) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
-            self._before = None
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._before = {}
 
     def _on_signal(self, number, frame) -> None:
         if self.requested:
             raise KeyboardInterrupt
-        self.requested = True
+        self.requested, self.signal = True, number
         if self.on_request:
             self.on_request()
 
-    def _act(self) -> None:
-        if self.requested:
-            raise KeyboardInterrupt
-
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         """Act on a ctrl-C that was pressed during the step."""
-        self._act()
+        if self.requested and (self.ready is None or self.ready()):
+            raise KeyboardInterrupt
 
     def on_test_batch_end(self, batch: int, logs: dict | None = None) -> None:
         """Act on a ctrl-C that was pressed during the validation."""
-        self._act()
+        if self.requested:
+            raise KeyboardInterrupt

@@ -7,7 +7,12 @@ from typing import TextIO
 
 import keras
 
+from kzoo.training.history import TIMINGS
+from kzoo.training.step_count import steps_of
+
 _WINDOW = 60  # steps that the rate is taken over
+_SLOW_INPUT = 0.05  # the share of time spent on data that is worth a word
+_NO_FIGURES = {*TIMINGS, "learning_rate", "skipped_steps"}
 
 
 class Progress(keras.callbacks.Callback):
@@ -82,9 +87,9 @@ class Progress(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         """Move the bar on."""
-        self._steps += 1
+        self._steps += steps_of(self)
         now = time.perf_counter()
-        self._ends.append(now)
+        self._ends.append((now, self._steps))
         if self._live:
             self._update(_figures(logs))
         elif now - self._last_line >= self.interval:
@@ -100,15 +105,16 @@ class Progress(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Leave the line of the epoch."""
-        logs = dict(logs or {})
-        rate = logs.pop(f"{self._unit}_per_second", None)
-        seconds = logs.pop("seconds", None)
-        logs.pop("learning_rate", None)
+        logs = logs or {}
         parts = [f"epoch {epoch + 1}/{self.params['epochs']}", _figures(logs)]
-        if rate:
+        if mfu := logs.get("mfu"):
+            parts.append(f"MFU {mfu:.1%}")
+        if (wait := logs.get("input_wait", 0.0)) >= _SLOW_INPUT:
+            parts.append(f"{wait:.0%} waiting for data")
+        if rate := logs.get(f"{self._unit}_per_second"):
             parts.append(f"{rate:,.0f} {self._unit}/s")
-        if seconds is not None:
-            parts.append(f"{seconds:.0f} s")
+        if "seconds" in logs:
+            parts.append(f"{logs['seconds']:.0f} s")
         self._print("  " + "  ".join(parts))
         self._last_line = time.perf_counter()
 
@@ -121,6 +127,10 @@ class Progress(keras.callbacks.Callback):
         if self._live:
             self._live.stop()
             self._live = None
+
+    def go_on_from(self, step: int) -> None:
+        """Count from here: a training goes on that took these steps before."""
+        self._steps = step
 
     def say(self, text: str) -> None:
         """Print a line above the bar, such as a text that the model wrote."""
@@ -147,8 +157,8 @@ class Progress(keras.callbacks.Callback):
     def _speed(self) -> str:
         if len(self._ends) < 3:
             return ""
-        span = self._ends[-1] - self._ends[0]
-        per_second = (len(self._ends) - 1) / max(span, 1e-9)
+        (began, first), (ended, last) = self._ends[0], self._ends[-1]
+        per_second = (last - first) / max(ended - began, 1e-9)
         rate = per_second * self.batch_size * (self.tokens or 1)
         text = f"{rate:,.0f} {self._unit}/s"
         if self.total_steps:
@@ -175,7 +185,11 @@ def _live_bar(console, total):
 
 
 def _figures(logs: dict | None) -> str:
-    return "  ".join(f"{name} {float(v):.4f}" for name, v in (logs or {}).items())
+    logs = logs or {}
+    parts = [f"{k} {float(v):.4f}" for k, v in logs.items() if k not in _NO_FIGURES]
+    if skipped := int(logs.get("skipped_steps", 0)):
+        parts.append(f"{skipped} steps skipped" if skipped > 1 else "1 step skipped")
+    return "  ".join(parts)
 
 
 def _duration(seconds: float) -> str:

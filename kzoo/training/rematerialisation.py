@@ -2,11 +2,13 @@
 
 import functools
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 import keras
 from keras import ops
 
 from kzoo.errors import InputError
+from kzoo.layers import global_rows
 
 
 def rematerialised(model: keras.Model, blocks: Sequence[keras.Layer]) -> None:
@@ -65,6 +67,8 @@ def _again(block: keras.Layer, call):
         given = [x for x, is_given in zip(flat, with_gradient, strict=True) if is_given]
         given += [ops.convert_to_tensor(weight.value) for weight in weights]
         seeds = [(generator.state, generator.next()) for generator in generators]
+        # The second time may come in another thread, out of the replica's scope.
+        rows = global_rows.current()
 
         def inner(*tensors):
             count = len(tensors) - len(weights)
@@ -75,7 +79,8 @@ def _again(block: keras.Layer, call):
                 for item, is_given in zip(flat, with_gradient, strict=True)
             ]
             again = keras.tree.pack_sequence_as((args, kwargs), items)
-            with keras.StatelessScope(state_mapping=mapping):
+            of_batch = global_rows.of_global_batch(*rows) if rows else nullcontext()
+            with keras.StatelessScope(state_mapping=mapping), of_batch:
                 return call(*again[0], **again[1])
 
         return keras.remat(inner)(*given)

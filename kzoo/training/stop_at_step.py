@@ -3,6 +3,7 @@
 import keras
 
 from kzoo.errors import InputError
+from kzoo.training.step_count import steps_of
 
 
 class StopAtStep(keras.callbacks.Callback):
@@ -32,6 +33,14 @@ class StopAtStep(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         """Count, and stop at the last."""
-        self.steps += 1
+        self.steps += steps_of(self)
         if self.steps >= self.total_steps:
             self.model.stop_training = True
+
+    def state_dict(self) -> dict:
+        """Return how many steps were taken, for a checkpoint."""
+        return {"steps": self.steps}
+
+    def load_state_dict(self, state: dict) -> None:
+        """Take up what `state_dict` returned."""
+        self.steps = state["steps"]

@@ -9,6 +9,7 @@ import keras
 
 from kzoo.errors import InputError
 from kzoo.training.learning_rate import learning_rate_of
+from kzoo.training.step_count import due, steps_of
 
 
 class TensorBoardLog(keras.callbacks.Callback):
@@ -41,8 +42,9 @@ class TensorBoardLog(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         """Write the step if it is its turn."""
-        self.steps += 1
-        if self.every_steps and self.steps % self.every_steps == 0:
+        taken = steps_of(self)
+        self.steps += taken
+        if due(self.steps, taken, self.every_steps):
             for name, value in (logs or {}).items():
                 self._write("train", f"batch_{name}", value, self.steps)
             rate = learning_rate_of(self.model.optimizer, self.steps - 1)
@@ -55,6 +57,14 @@ class TensorBoardLog(keras.callbacks.Callback):
             self._write(part, f"epoch_{name.removeprefix('val_')}", value, epoch + 1)
         for writer in self._writers.values():
             writer.flush()
+
+    def state_dict(self) -> dict[str, int]:
+        """Return the count of steps, for a checkpoint."""
+        return {"steps": self.steps}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Take up the count of a checkpoint."""
+        self.steps = state["steps"]
 
     def close(self) -> None:
         """Close the files."""

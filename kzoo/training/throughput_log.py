@@ -1,23 +1,50 @@
-"""What an epoch took: seconds, examples per second, the learning rate."""
+"""What an epoch took: seconds, speed, step times, the learning rate."""
 
+import array
 import time
 
 import keras
+import numpy as np
 
+from kzoo.training.device_figures import device_names, peak_flops, peak_memory
+from kzoo.training.input_wait import InputWait
 from kzoo.training.learning_rate import learning_rate_of
+from kzoo.training.step_count import steps_of
 
 
 class ThroughputLog(keras.callbacks.Callback):
-    """Add `seconds`, `examples_per_second` and `learning_rate` to an epoch's logs.
+    """Add to an epoch's logs how fast it was.
 
-    Callbacks after this one find them among the logs. The rate is that of training
-    steps: validation is left out, and so is the first step of all, which compiles.
-    `seconds` is the whole epoch.
+    Callbacks after this one find among the logs:
+
+    - `seconds`, of the whole epoch, and `learning_rate`, of its last step;
+    - `examples_per_second`, or with `tokens` `tokens_per_second`: of training steps,
+      so without validation and without the first step of all, which compiles;
+    - `step_ms_p50`, `step_ms_p90` and `step_ms_p99`: milliseconds that so many per
+      cent of the steps stayed below, from one step's end to the next;
+    - `input_wait`, the share of that time spent waiting for data (not on TensorFlow,
+      which takes its batches inside the step);
+    - `mfu`, the share of the device's greatest speed that went into the model:
+
+      ```
+      mfu = tokens_per_second * flops_per_token / peak_flops
+      ```
+    - `peak_memory_mb`, of this process, and `peak_device_memory_mb`.
+
+    Times are read where `fit` itself is between two steps; no device waits for them.
 
     Args:
         batch_size: Examples of a step.
         examples: Examples of an epoch, where the last batch may be smaller.
         tokens: Tokens of an example; the rate is then `tokens_per_second`.
+        flops_per_token: What a training step computes for a token (for an example,
+            without `tokens`): for transformers about 6 N + 12 L H Q T, of N weights,
+            L layers with H heads of width Q, and T tokens in a row.
+        peak_flops: What all devices compute at most per second; None looks it up for
+            known GPUs in half precision.
+
+    Attributes:
+        figures: The timings of the last epoch.
 
     Raises:
         ValueError: If the batch size is not positive.
@@ -26,13 +53,19 @@ class ThroughputLog(keras.callbacks.Callback):
         >>> log = ThroughputLog(batch_size=32, examples=1000)
         >>> log.steps
         0
+
+    Reference:
+        Chowdhery et al. 2022, arXiv:2204.02311, appendix B, for MFU.
     """
 
     def __init__(
         self,
         batch_size: int,
         examples: int | None = None,
-        tokens: int | None = None,
+        tokens: float | None = None,
+        *,
+        flops_per_token: float | None = None,
+        peak_flops: float | None = None,
     ) -> None:
         super().__init__()
         if batch_size < 1:
@@ -42,21 +75,49 @@ class ThroughputLog(keras.callbacks.Callback):
         self.batch_size = batch_size
         self.examples = examples
         self.tokens = tokens
+        self.flops_per_token = flops_per_token
+        self.peak_flops = peak_flops
         self.steps = 0
+        self.figures: dict[str, float] = {}
+        self._wait: InputWait | None = None
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        """Find out what there is to compute with."""
+        self._wait = InputWait(self.model)
+        self._peak = self.peak_flops
+        if self._peak is None and self.flops_per_token:
+            policy = getattr(self.model.dtype_policy, "name", "float32")
+            peaks = [peak_flops(name, policy) for name in device_names()]
+            self._peak = sum(peaks) if peaks and None not in peaks else None
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Start the clocks."""
         self._began = self._mark = self._last = time.perf_counter()
         self._seen = 0
+        self._times = array.array("d")
+        if self._wait is not None:
+            self._wait.begin_epoch()
+
+    def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
+        """Note how long the step's data took."""
+        if self._wait is not None:
+            self._wait.begin_step()
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        """Count the step; the first one of all restarts the clock."""
-        self._last = time.perf_counter()
+        """Count the steps; the first ones of all restart the clock."""
+        now = time.perf_counter()
+        taken = steps_of(self)
         if self.steps == 0:
-            self._mark = self._last
+            self._mark = now
+            if self._wait is not None:
+                self._wait.begin_epoch()
         else:
-            self._seen += self.batch_size
-        self.steps += 1
+            self._seen += taken * self.batch_size
+            self._times.append((now - self._last) / taken)
+        self._last = now
+        if self._wait is not None:
+            self._wait.end_step(now)
+        self.steps += taken
         if self.examples and batch + 1 == self.params.get("steps"):
             missing = (batch + 1) * self.batch_size - self.examples
             self._seen = max(self._seen - missing, 0)
@@ -65,13 +126,39 @@ class ThroughputLog(keras.callbacks.Callback):
         """Add the figures to the logs."""
         if logs is None:
             return
-        logs["seconds"] = time.perf_counter() - self._began
         elapsed = self._last - self._mark
         rate = self._seen / elapsed if elapsed > 0 else 0.0
-        if self.tokens is None:
-            logs["examples_per_second"] = rate
-        else:
-            logs["tokens_per_second"] = rate * self.tokens
+        unit = "examples" if self.tokens is None else "tokens"
+        rate *= self.tokens or 1
+        self.figures = {
+            "seconds": time.perf_counter() - self._began,
+            f"{unit}_per_second": rate,
+            **self._details(rate, elapsed),
+        }
+        logs.update(self.figures)
         logs["learning_rate"] = learning_rate_of(
             self.model.optimizer, max(self.steps - 1, 0)
         )
+
+    def _details(self, rate: float, elapsed: float) -> dict[str, float]:
+        found = {}
+        if self._times:
+            shares = np.percentile(np.asarray(self._times), (50, 90, 99)) * 1e3
+            for name, value in zip((50, 90, 99), shares, strict=True):
+                found[f"step_ms_p{name}"] = float(value)
+        if self._wait is not None and self._wait.known and elapsed > 0:
+            found["input_wait"] = min(self._wait.seconds / elapsed, 1.0)
+        if self._wait is not None and self._peak and self.flops_per_token:
+            found["mfu"] = rate * self.flops_per_token / self._peak
+        for name, value in peak_memory().items():
+            key = "peak_memory_mb" if name == "host" else "peak_device_memory_mb"
+            found[key] = round(value / 2**20, 1)
+        return found
+
+    def state_dict(self) -> dict[str, int]:
+        """Return the count of steps, for a checkpoint."""
+        return {"steps": self.steps}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Take up the count of a checkpoint."""
+        self.steps = state["steps"]

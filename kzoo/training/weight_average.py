@@ -8,6 +8,8 @@ import keras
 import numpy as np
 
 from kzoo.errors import InputError
+from kzoo.training.checkpoints.host import host_view
+from kzoo.training.step_count import due, steps_of
 
 
 class AverageWeights(keras.callbacks.Callback):
@@ -70,8 +72,9 @@ class AverageWeights(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         """Take the weights if it is the turn of this step."""
-        self.steps += 1
-        if self.every_steps is not None and self.steps % self.every_steps == 0:
+        taken = steps_of(self)
+        self.steps += taken
+        if due(self.steps, taken, self.every_steps or 0):
             self._take()
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
@@ -81,6 +84,15 @@ class AverageWeights(keras.callbacks.Callback):
 
     def _take(self) -> None:
         self._kept.append(_values(self.model))
+
+    def state_dict(self) -> dict:
+        """Return the steps and the weights so far, for a checkpoint."""
+        return {"steps": self.steps, "kept": [list(values) for values in self._kept]}
+
+    def load_state_dict(self, state: dict) -> None:
+        """Take up what `state_dict` returned."""
+        self.steps = state["steps"]
+        self._kept = collections.deque(state["kept"], maxlen=self.last)
 
     @contextlib.contextmanager
     def applied(self) -> Iterator[None]:
@@ -114,10 +126,10 @@ class AverageWeights(keras.callbacks.Callback):
 
 def _values(model: keras.Model) -> list[np.ndarray]:
     # Copies: on torch the arrays are views of what trains on.
-    return [
-        np.array(keras.ops.convert_to_numpy(variable))
-        for variable in model.trainable_variables
-    ]
+    copies = [np.array(host_view(variable)) for variable in model.trainable_variables]
+    for array in copies:
+        array.flags.writeable = False  # so a checkpoint needs no copy of its own
+    return copies
 
 
 def _assign(model: keras.Model, values) -> None:

@@ -307,6 +307,12 @@ CASES = {
     "LayerScale": Case(layers.LayerScale, SEQUENCE, {"initial_value": 0.3}, (None, D)),
     "ReZero": Case(layers.ReZero, SEQUENCE, {"initial_value": 0.3}, (None, D)),
     "DropPath": Case(layers.DropPath, SEQUENCE, {"rate": 0.3, "seed": 5}, (None, D)),
+    "Dropout": Case(
+        layers.Dropout,
+        SEQUENCE,
+        {"rate": 0.3, "noise_shape": (None, None, 1), "seed": 5},
+        (None, D),
+    ),
     "EncoderBlock": Case(
         layers.EncoderBlock,
         PADDED,

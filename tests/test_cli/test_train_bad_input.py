@@ -56,7 +56,7 @@ def test_a_label_unseen_in_training(tmp_path, capfd):
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["--resume"], "starts every run anew"),
+        (["--resume", "--checkpoint-every", "0"], "from its checkpoints"),
         (["--from", "x"], "both --preset and --from"),
         (["--epochs", "1", "--steps", "2"], "--epochs 1 --steps 2"),
         (["--precision", "float8"], "precision='float8'"),

@@ -189,7 +189,7 @@ def test_a_given_validation_file(text, tmp_path, capfd):
     ("more", "line"),
     [
         (["--cased"], "--cased for gpt2"),
-        (["--accumulate", "2", "--strategy", "mirrored"], "--accumulate 2"),
+        (["--devices", "2", "--strategy", "none"], "--devices 2 --strategy none"),
         (["--class-weights", "balanced"], "--class-weights for gpt2"),
         (["--label-smoothing", "0.1"], "--label-smoothing for gpt2"),
         (["--sequence-length", "17"], "--sequence-length 17"),

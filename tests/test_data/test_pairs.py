@@ -59,7 +59,10 @@ def test_all_says_what_it_leaves_out(tmp_path):
     write_sides(tmp_path, "test_b", 2)
     pairs = read_pairs(tmp_path, "all", **DE_EN)
     assert len(pairs) == 4
-    assert any("without test_a, test_b, any of which could be test" in note for note in pairs.notes)
+    assert any(
+        "without test_a, test_b, any of which could be test" in note
+        for note in pairs.notes
+    )
 
 
 def test_languages_are_said_and_never_guessed(tmp_path):

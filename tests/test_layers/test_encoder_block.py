@@ -9,7 +9,7 @@ from support.layer_cases import B, D, F, N, T
 from support.masks import SELF_MASKS
 
 from kzoo.errors import InputError
-from kzoo.layers import EncoderBlock
+from kzoo.layers import Dropout, EncoderBlock
 
 MASKS = {name: masks for name, masks in SELF_MASKS.items() if masks[1].any(-1).all()}
 
@@ -99,7 +99,7 @@ def test_dropout_only_while_training():
     rates = {
         part.name: part.rate
         for part in all_sublayers(block)
-        if isinstance(part, keras.layers.Dropout)
+        if isinstance(part, Dropout)
     }
     expected = {"output_dropout": 0.5, "score_dropout": 0.4, "inner_dropout": 0.3}
     assert rates == expected

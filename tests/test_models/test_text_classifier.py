@@ -80,6 +80,7 @@ def test_preset_folder_is_data_alone(tmp_path):
     names = sorted(str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*.*"))
     assert [n for n in names if not n.startswith("tokenizer/")] == [
         "config.json",
+        "manifest.json",
         "model.safetensors",
     ]
     assert all(n.endswith((".json", ".safetensors", ".txt")) for n in names)

@@ -1,0 +1,245 @@
+"""What `model.fit` with the callbacks of a run costs beside a hand-written loop.
+
+```
+python benchmarks/fit_overhead.py --backend jax --steps 500
+```
+
+Both train the character GPT of the preset gpt2-nano on Tiny Shakespeare (or on the
+demo stories, without the shared data), from the same weights, on the same batches, with
+the same AdamW, compiled alike. The hand-written loop is what each backend's own
+documentation shows: a compiled step, a Python `for` over the batches, the loss read
+every 10th step. `fit` has all that `kzoo train` gives it: throughput, lost steps,
+history, progress, interruption.
+
+The two take turns, `--rounds` times, in pieces of `--steps` divided by the rounds, so
+that a machine whose speed changes is fair to both. The answer is the ratio of the
+medians of the steps' times.
+"""
+
+import argparse
+import functools
+import json
+import os
+import pathlib
+import statistics
+import tempfile
+import time
+
+READ_EVERY = 10
+LENGTH = 64  # the context of gpt2-nano
+DATA = pathlib.Path(__file__).parents[2] / "shared" / "data" / "tiny_shakespeare"
+
+
+def main():
+    """Run the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--backend", default=os.environ.get("KERAS_BACKEND", "jax"))
+    parser.add_argument("--steps", type=int, default=500)
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--batch-size", type=int, default=12)
+    parser.add_argument("--plain", action="store_true", help="fit without callbacks")
+    options = parser.parse_args()
+    os.environ["KERAS_BACKEND"] = options.backend
+    if options.backend != "tensorflow":
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    print(json.dumps(measure(options), indent=1))
+
+
+def measure(options):
+    """Return the milliseconds of a step of both, and their ratio."""
+    model, by_hand, batches = made(options), made(options), data(options)
+    per_round = options.steps // options.rounds
+    loop = LOOPS[options.backend](by_hand)
+    fitted, own = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        fit(model, batches, 3, folder, options.plain)  # compiles
+        loop(batches, 3)
+        for turn in range(options.rounds):
+            pair = [
+                lambda: fitted.append(
+                    fit(model, batches, per_round, folder, options.plain)
+                ),
+                lambda: own.append(loop(batches, per_round)),
+            ]
+            for run in pair if turn % 2 else pair[::-1]:
+                run()
+    times = {"fit_ms": statistics.median(fitted), "loop_ms": statistics.median(own)}
+    return {
+        "backend": options.backend,
+        "steps": per_round * options.rounds,
+        "parameters": model.count_params(),
+        **{name: round(1e3 * value, 3) for name, value in times.items()},
+        "ratio": round(times["fit_ms"] / times["loop_ms"], 4),
+        "rounds": [round(a / b, 3) for a, b in zip(fitted, own, strict=True)],
+    }
+
+
+def data(options):
+    """Return packed batches of characters."""
+    import kzoo.data
+
+    return kzoo.data.packed(
+        kzoo.data.read_stream(_spec(), "train", _tokenizer()),
+        LENGTH,
+        batch_size=options.batch_size,
+        seed=0,
+        steps_per_epoch=max(options.steps // options.rounds, 4),
+    )
+
+
+def _spec():
+    file = DATA / "input.txt"
+    return str(file) if file.is_file() else "demo:stories"
+
+
+@functools.cache
+def _tokenizer():
+    from kzoo.data import read_corpus
+    from kzoo.tokenizers import CharacterTokenizer
+
+    return CharacterTokenizer.train(read_corpus(_spec(), "train").documents)
+
+
+def made(options):
+    """Return the compiled model; the weights of two calls are equal."""
+    import kzoo
+    from kzoo.training import adamw, compile_language_model, set_seed
+
+    set_seed(0)
+    tokenizer = _tokenizer()
+    model = kzoo.models.GPT2CausalLM.from_preset(
+        "gpt2-nano", vocabulary_size=tokenizer.vocabulary_size, tokenizer=tokenizer
+    )
+    compile_language_model(model, adamw(1e-3), metrics=())
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def fit(model, batches, steps, folder, plain):
+    """Train by `fit` and return the seconds of a step, its first one left out."""
+    import keras
+
+    from kzoo import training
+    from kzoo.data import SetEpoch
+
+    class Clock(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 0:
+                self.began = time.perf_counter()
+            self.ended, self.steps = time.perf_counter(), batch
+            if batch == steps:
+                self.model.stop_training = True
+
+    clock = Clock()
+    callbacks = []
+    if not plain:
+        interruption = training.InterruptBetweenSteps()
+        callbacks = [
+            SetEpoch(batches),
+            training.SkipNonFinite(),
+            training.StopAtStep(10**9),
+            training.ThroughputLog(1, tokens=LENGTH),
+            interruption,
+            training.BestPreset(lambda: None, None),
+            training.HistoryLog(folder),
+            training.Progress(1, 10**6, tokens=LENGTH, stream=open(os.devnull, "w")),
+        ]
+    model.fit(batches, callbacks=[clock, *callbacks], verbose=0)
+    return (clock.ended - clock.began) / max(clock.steps, 1)
+
+
+def _loop_of(step, get):
+    """Return a loop that takes a step on each batch and reads some losses."""
+
+    def loop(batches, steps):
+        began = None
+        count = 0
+        for batch in get(batches):
+            loss = step(batch)
+            if count % READ_EVERY == 0:
+                float(loss)
+            if began is None:
+                float(loss)
+                began = time.perf_counter()
+            count += 1
+            if count > steps:
+                break
+        float(loss)
+        return (time.perf_counter() - began) / (count - 1)
+
+    return loop
+
+
+def on_tensorflow(model):
+    """Return the loop with `tf.function` and a tape."""
+    import tensorflow as tf
+
+    loss_of, optimizer = model.loss, model.optimizer
+
+    @tf.function(jit_compile=bool(model.jit_compile))
+    def step(inputs, labels, weights):
+        with tf.GradientTape() as tape:
+            loss = loss_of(labels, model(inputs, training=True), weights)
+        gradients = tape.gradient(loss, model.trainable_variables)
+        optimizer.apply(gradients, model.trainable_variables)
+        return loss
+
+    return _loop_of(lambda batch: step(*batch), iter)
+
+
+def on_jax(model):
+    """Return the loop with `jax.jit` and Keras's stateless calls."""
+    import jax
+
+    trainable = [v.value for v in model.trainable_variables]
+    others = [v.value for v in model.non_trainable_variables]
+    state = (trainable, others, [v.value for v in model.optimizer.variables])
+    loss_of = model.loss
+
+    def loss_and_others(trainable, others, batch):
+        inputs, labels, weights = batch
+        logits, others = model.stateless_call(trainable, others, inputs, training=True)
+        return loss_of(labels, logits, weights), others
+
+    def one(state, batch):
+        trainable, others, slots = state
+        graded = jax.value_and_grad(loss_and_others, has_aux=True)
+        (loss, others), gradients = graded(trainable, others, batch)
+        trainable, slots = model.optimizer.stateless_apply(slots, gradients, trainable)
+        return (trainable, others, slots), loss
+
+    compiled = jax.jit(one, donate_argnums=0)
+    holder = [jax.tree.map(lambda x: x.copy(), state)]
+
+    def step(batch):
+        holder[0], loss = compiled(holder[0], batch)
+        return loss
+
+    return _loop_of(step, iter)
+
+
+def on_torch(model):
+    """Return the loop with `backward` and the same optimizer."""
+    import torch
+
+    loss_of, optimizer = model.loss, model.optimizer
+    variables = list(model.trainable_variables)
+
+    def step(batch):
+        inputs, labels, weights = batch
+        inputs = {name: torch.from_numpy(value) for name, value in inputs.items()}
+        model.zero_grad()
+        logits = model(inputs, training=True)
+        loss = loss_of(torch.from_numpy(labels), logits, torch.from_numpy(weights))
+        loss.backward()
+        with torch.no_grad():
+            optimizer.apply([v.value.grad for v in variables], variables)
+        return loss.detach()
+
+    return _loop_of(step, iter)
+
+
+LOOPS = {"tensorflow": on_tensorflow, "jax": on_jax, "torch": on_torch}
+
+if __name__ == "__main__":
+    main()

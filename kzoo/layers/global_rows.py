@@ -1,0 +1,102 @@
+"""Which rows of the global batch a call computes, where replicas share a batch."""
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import keras
+from keras import ops
+
+_STATE = threading.local()  # replicas of one process are traced in threads
+
+
+class GlobalRows(NamedTuple):
+    """The place of some rows in their global batch.
+
+    Args:
+        start: How many rows of the batch come before them; an int or a scalar tensor.
+        total: B, the rows of the whole batch; an int or a scalar tensor.
+    """
+
+    start: Any
+    total: Any
+
+
+@contextlib.contextmanager
+def of_global_batch(start, total) -> Iterator[None]:
+    """Say, for what is called inside, which rows of the global batch its inputs are.
+
+    What is drawn at random for a row is then what one device would draw for it that
+    computed the whole batch: replicas draw for all rows and take their own.
+
+    Args:
+        start: How many rows of the batch come before them; an int or a scalar tensor.
+        total: B, the rows of the whole batch; an int or a scalar tensor.
+
+    Example:
+        >>> with of_global_batch(3, 8):
+        ...     current()
+        GlobalRows(start=3, total=8)
+    """
+    before = current()
+    _STATE.rows = GlobalRows(start, total)
+    try:
+        yield
+    finally:
+        _STATE.rows = before
+
+
+def current() -> GlobalRows | None:
+    """Return what `of_global_batch` said, or None where a batch is computed whole."""
+    return getattr(_STATE, "rows", None)
+
+
+def dropout(inputs, rate: float, noise_shape=None, seed=None):
+    """Return `keras.random.dropout` of rows, as of the whole batch they are part of.
+
+    Args:
+        inputs: (B, ...), or a share of its rows.
+        rate: The share of entries that are set to zero.
+        noise_shape: As in `keras.layers.Dropout`: None, or a size or None (the
+            input's) for each axis.
+        seed: A `keras.random.SeedGenerator`; it moves on once.
+
+    Returns:
+        As `inputs`.
+    """
+    rows = current()
+    if rows is None:
+        return keras.random.dropout(inputs, rate, noise_shape=noise_shape, seed=seed)
+    shape = list(ops.shape(inputs))
+    if noise_shape is not None:
+        pairs = zip(noise_shape, shape, strict=True)
+        shape = [own if size is None else size for size, own in pairs]
+    in_common = noise_shape is not None and noise_shape[0] is not None
+    if not in_common:
+        shape[0] = rows.total
+    ones = ops.ones(shape, dtype=inputs.dtype)
+    mask = keras.random.dropout(ones, rate, seed=seed)
+    return inputs * (mask if in_common else _own(mask, rows, inputs))
+
+
+def uniform(shape, inputs, seed):
+    """Return uniform draws in [0, 1) for rows, as for their whole batch.
+
+    Args:
+        shape: Of the draws; its first axis is that of the rows.
+        inputs: Whose rows they are, (B, ...) or a share of it.
+        seed: A `keras.random.SeedGenerator`; it moves on once.
+
+    Returns:
+        float32 draws of that shape.
+    """
+    rows = current()
+    if rows is None:
+        return keras.random.uniform(shape, seed=seed)
+    draws = keras.random.uniform((rows.total, *shape[1:]), seed=seed)
+    return _own(draws, rows, inputs)
+
+
+def _own(drawn, rows: GlobalRows, inputs):
+    return drawn[rows.start : rows.start + ops.shape(inputs)[0]]

@@ -1,0 +1,116 @@
+"""Batches as the replicas of one TensorFlow process take them: a share for each."""
+
+from keras import tree
+
+from kzoo.training.distribution.shares import Share
+from kzoo.training.distribution.tensorflow_strategy import local_replicas
+
+SHARES = "shares of a batch"
+
+
+class Sharing:
+    """A strategy of `tf.distribute` that hands every replica its share of a batch.
+
+    Keras asks the strategy to distribute a dataset, and TensorFlow's own way is to
+    guess how: it may give whole batches to one worker, or cut them elsewhere. Here a
+    replica takes the rows that `Share` says, of the batches that one device would see.
+
+    Args:
+        native: The strategy that does all the rest.
+    """
+
+    def __init__(self, native) -> None:
+        self.native = native
+
+    def __getattr__(self, name: str):
+        return getattr(self.native, name)
+
+    def experimental_distribute_dataset(self, dataset):
+        """Return a dataset of shares, of one of whole batches."""
+        return shared(dataset, self.native)
+
+
+def shared(dataset, native):
+    """Return a dataset whose elements hold a share for each replica of this process.
+
+    Data of `kzoo.data` make those rows only, where several processes share a batch;
+    of any other data each process makes the whole batch.
+
+    Args:
+        dataset: A `tf.data.Dataset` of global batches.
+        native: The strategy.
+
+    Returns:
+        A dataset; its attribute `whole_spec` is the argument's `element_spec`.
+    """
+    local = local_replicas(native)
+    shares = [Share(index, native.num_replicas_in_sync) for index in local]
+    batches = getattr(dataset, "batches", None)
+    if batches is not None and len(local) < native.num_replicas_in_sync:
+        from kzoo.data.tensorflow_dataset import as_tf_dataset
+
+        own = as_tf_dataset(_OwnRows(batches, shares, dataset.element_spec))
+        result = own.map(lambda *parts: {SHARES: parts})
+    else:
+        result = dataset.map(lambda *parts: {SHARES: _cut(_joined(parts), shares)})
+    result = result.prefetch(2)
+    result.whole_spec = dataset.element_spec
+    return result
+
+
+def own_share(data, native, replica: int):
+    """Return what a replica computes of what its process was handed.
+
+    Args:
+        data: An element of `shared`, or a whole batch.
+        native: The strategy.
+        replica: Which replica of all, from 0.
+    """
+    if isinstance(data, dict) and set(data) == {SHARES}:
+        return data[SHARES][replica - local_replicas(native)[0]]
+    return _cut(data, [Share(replica, native.num_replicas_in_sync)])[0]
+
+
+def _joined(parts: tuple):
+    # `map` hands the parts of a tuple over one by one, anything else as it is.
+    return parts[0] if len(parts) == 1 else parts
+
+
+def _cut(batch, shares: list[Share]) -> tuple:
+    """Return the rows of each share of a batch of tensors."""
+    import tensorflow as tf
+
+    size = tf.shape(tree.flatten(batch)[0])[0]
+
+    def start(share: Share, index: int):
+        whole, rest = size // share.count, size % share.count
+        return index * whole + tf.minimum(index, rest)
+
+    def rows(share: Share):
+        first, behind = start(share, share.index), start(share, share.index + 1)
+        return tree.map_structure(lambda part: part[first:behind], batch)
+
+    return tuple(rows(share) for share in shares)
+
+
+class _OwnRows:
+    """Batches of `kzoo.data`, of which a step is a tuple of shares."""
+
+    def __init__(self, batches, shares: list[Share], spec) -> None:
+        self.batches = batches
+        self.shares = shares
+        self.order = batches.order
+        self.layout = tuple(tree.map_structure(_array_spec, spec) for _ in shares)
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def batch(self, epoch: int, step: int) -> tuple:
+        """Return a share for each replica of this process."""
+        return tuple(self.batches.batch(epoch, step, share) for share in self.shares)
+
+
+def _array_spec(spec):
+    from kzoo.data.token_batches import ArraySpec
+
+    return ArraySpec(spec.dtype.name, len(spec.shape))

@@ -1,0 +1,133 @@
+"""The steps of a model that several PyTorch processes train together."""
+
+import keras
+from keras import ops
+
+from kzoo.layers import global_rows
+from kzoo.training.distribution import group
+from kzoo.training.distribution.tensorflow_losses import share_losses, weighing
+from kzoo.training.distribution.torch_rows import Received, added, own_rows
+
+
+class TorchSteps:
+    """`fit` and `evaluate` by several processes, equal to those of one.
+
+    To stand before `keras.Model` among the bases of a class. Each process computes
+    its rows of every batch; the parts of the loss add up to the loss of the batch, and
+    `DistributedDataParallel` adds up the gradients while they are computed. Weights,
+    optimizer and metrics are then the same in every process. Without a group of
+    processes a model is left as it is.
+    """
+
+    def fit(self, x=None, *args, **kwargs):
+        """Train, as `keras.Model.fit`; each process on its rows of the batches."""
+        if group.size() == 1:
+            return super().fit(x, *args, **kwargs)
+        with own_rows(x):
+            return super().fit(x, *args, **kwargs)
+
+    def evaluate(self, x=None, *args, **kwargs):
+        """Evaluate, as `keras.Model.evaluate`; each process its rows of the batches."""
+        if group.size() == 1:
+            return super().evaluate(x, *args, **kwargs)
+        with own_rows(x):
+            return super().evaluate(x, *args, **kwargs)
+
+    def train_step(self, data):
+        """Take a step on this process's rows, and return the logs of the batch."""
+        if group.size() == 1:
+            return super().train_step(data)
+        import torch
+
+        share_losses(self)
+        received = Received(keras.utils.unpack_x_y_sample_weight(data))
+        parallel = self._parallel()
+        self.zero_grad()
+        loss, sums = self._judged(parallel, received, training=True)
+        self.optimizer.scale_loss(loss).backward()
+        variables = self.trainable_weights[:]
+        with torch.no_grad():
+            gradients = [variable.value.grad for variable in variables]
+            self.optimizer.apply(gradients, variables)
+        return self._noted(*added([loss.detach(), *sums]), rows=received.total)
+
+    def test_step(self, data):
+        """Evaluate this process's rows, and return the logs of the batch."""
+        if group.size() == 1:
+            return super().test_step(data)
+        share_losses(self)
+        received = Received(keras.utils.unpack_x_y_sample_weight(data))
+        loss, sums = self._judged(self, received, training=False)
+        return self._noted(*added([loss, *sums]), rows=received.total)
+
+    def _judged(self, model, received: Received, training: bool):
+        """Return this process's part of the loss, and what it adds to the metrics."""
+        x, y, sample_weight = received.parts
+        given = {"training": training} if self._call_has_training_arg else {}
+        object.__setattr__(self, "_received", received)
+        place = received.start, received.total
+        with global_rows.of_global_batch(*place), weighing(received):
+            y_pred = model(x, **given)
+            zeros = [ops.zeros(v.shape, v.dtype) for v in self._added_up()]
+            pairs = list(zip(self._added_up(), zeros, strict=True))
+            with keras.StatelessScope(state_mapping=pairs) as scope:
+                loss = self._compute_loss(
+                    x=x,
+                    y=y,
+                    y_pred=y_pred,
+                    sample_weight=sample_weight,
+                    training=training,
+                )
+                if received.rows:
+                    self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
+        return loss, [scope.get_current_value(v).detach() for v, _ in pairs]
+
+    def _aggregate_additional_loss(self, loss):
+        loss = super()._aggregate_additional_loss(loss)
+        received = getattr(self, "_received", None)
+        if group.size() == 1 or received is None:
+            return loss
+        # A mean over rows, or one of the weights: all parts together are it once.
+        return loss * (received.rows / received.total)
+
+    def _added_up(self) -> list:
+        """Return the metrics' variables that the rows of a batch add to."""
+        metrics = [m for m in self._get_own_metrics() if m is not self._loss_tracker]
+        return [variable for metric in metrics for variable in metric.variables]
+
+    def _noted(self, loss, *sums, rows: int):
+        """Add a batch to the metrics, and return what they are."""
+        self._loss_tracker.update_state(loss, sample_weight=rows)
+        for variable, change in zip(self._added_up(), sums, strict=True):
+            variable.assign_add(change)
+        return self.get_metrics_result()
+
+    def _parallel(self):
+        """Return the model as `DistributedDataParallel`."""
+        import torch
+        from torch.nn.parallel import DistributedDataParallel
+
+        trained = tuple(id(p) for p in self.parameters() if p.requires_grad)
+        made = getattr(self, "_made_parallel", None)
+        if made is not None and made[0] == trained:
+            return made[1]
+        on_gpu = torch.cuda.is_available()
+        parallel = DistributedDataParallel(
+            self,
+            device_ids=[torch.cuda.current_device()] if on_gpu else None,
+            static_graph=True,  # weights may be left unused, but always the same
+        )
+        # Not their mean: the parts of a loss add up. To scale them instead would have
+        # float16 overflow where one process does not.
+        parallel.register_comm_hook(None, _sum)
+        # Not as a part of the model, which is a part of it.
+        object.__setattr__(self, "_made_parallel", (trained, parallel))
+        return parallel
+
+
+def _sum(_, bucket):
+    """Return the future sum of a bucket of gradients over all processes."""
+    import torch.distributed
+
+    work = torch.distributed.all_reduce(bucket.buffer(), async_op=True)
+    return work.get_future().then(lambda done: done.value()[0])

@@ -1,0 +1,246 @@
+"""Training steps that leave no trace where a loss or a gradient is not finite."""
+
+import functools
+import threading
+
+import keras
+from keras import ops
+
+from kzoo.training.skipped_steps import SkippedSteps
+
+
+class FiniteStep:
+    """A model's `train_step` that is not taken where its numbers are not finite.
+
+    A step is lost if its loss or a gradient is infinite or no number. Then
+    weights, optimizer (slots, averages, accumulated gradients, its count of steps),
+    metrics and the statistics that layers keep are what they were; random states
+    alone move on. The choice is made on the device and nothing waits for it, save on
+    PyTorch, where one flag is read before the optimizer runs.
+
+    Under float16, gradients that overflow at the scale of the loss are no lost steps:
+    `LossScaleOptimizer` leaves them out itself and halves the scale. They are lost
+    once the scale is down to one.
+
+    Over several replicas a step is lost for all where it is for one.
+
+    Args:
+        model: A compiled model.
+        skipped: Counts the lost steps; among `model.metrics`.
+    """
+
+    def __init__(self, model: keras.Model, skipped: SkippedSteps) -> None:
+        self.model = model
+        self.skipped = skipped
+        self._step = model.train_step
+        self._replica = threading.local()  # TensorFlow runs replicas in threads
+        backend = keras.backend.backend()
+        self._take = {
+            "jax": self._on_jax,
+            "tensorflow": self._on_tensorflow,
+            "torch": self._on_torch,
+        }[backend]
+        self._guard_optimizer()
+
+    def __call__(self, *args):
+        """Take a step as the model's own `train_step` does, or leave no trace."""
+        self._guard_optimizer()  # the model may have been compiled anew
+        self._replica.finite = self._replica.loss = None
+        return self._take(*args)
+
+    def _guard_optimizer(self) -> None:
+        """Have the optimizer ask, through its instance: its class stays as it is."""
+        optimizer = self.model.optimizer
+        if getattr(optimizer, "_guarded_by", None) is self:
+            return
+        backend = keras.backend.backend()
+        name, apply = {
+            "jax": ("stateless_apply", self._note_and_apply),
+            "tensorflow": ("apply", self._apply_on_tensorflow),
+            "torch": ("apply", self._apply_on_torch),
+        }[backend]
+        for method, asking in ((name, apply), ("scale_loss", self._note_loss)):
+            own = getattr(type(optimizer), method).__get__(optimizer)
+            setattr(optimizer, method, functools.partial(asking, own))
+        optimizer._guarded_by = self
+
+    def _note_loss(self, own, loss):
+        if keras.backend.backend() != "jax":  # there it may not leave the gradient
+            self._replica.loss = ops.isfinite(loss)
+        return own(loss)
+
+    # JAX: the step is a function, and the state is chosen from what it was given and
+    # what it made. XLA fuses the choice into the update.
+
+    def _on_jax(self, state, data):
+        logs, new = self._step(state, data)
+        variables = self.model.metrics_variables
+        finite = ops.logical_and(self._gradients, self._tracked_finite(new[3]))
+        chosen = [
+            [_chosen(finite, after, before) for after, before in zip(*two, strict=True)]
+            for two in zip(new, state, strict=True)
+        ]
+        for index, variable in enumerate(self.model.non_trainable_variables):
+            if _is_seed(variable):
+                chosen[1][index] = new[1][index]
+        own = next(i for i, v in enumerate(variables) if v is self.skipped.counts)
+        chosen[3][own] = self.skipped.counted(state[3][own], finite)
+        mapping = list(zip(variables, chosen[3], strict=True))
+        with keras.StatelessScope(state_mapping=mapping):
+            logs = self._logs(logs, self.model.get_metrics_result(), finite)
+            logs[self.skipped.name] = self.skipped.of_epoch()
+        return logs, tuple(chosen)
+
+    def _note_and_apply(self, own, optimizer_variables, gradients, variables):
+        optimizer = self.model.optimizer
+        scale = None
+        if hasattr(optimizer, "dynamic_scale"):
+            pairs = zip(optimizer.variables, optimizer_variables, strict=True)
+            scale = next(value for v, value in pairs if v is optimizer.dynamic_scale)
+        self._gradients = self._gradients_finite(gradients, scale)
+        return own(optimizer_variables, gradients, variables)
+
+    # TensorFlow: the step assigns. Before the optimizer does, it asks; what is small
+    # and assigned anyway, metrics and statistics, is put back.
+
+    def _on_tensorflow(self, data):
+        import tensorflow as tf
+
+        # An identity is the value of now; a variable is read when it is used.
+        kept = [(v, tf.identity(v.value)) for v in self._small_variables()]
+        logs = self._step(data)
+        finite = self._replica.finite
+        if finite is None:  # the model's step never asked its optimizer
+            finite = tf.constant(True)
+        for variable, before in kept:
+            after = tf.identity(variable.value)
+            variable.assign(tf.where(finite, after, before))
+        self.skipped.count(finite)
+        logs = self._logs(logs, self.model.get_metrics_result(), finite)
+        return {**logs, self.skipped.name: self.skipped.of_epoch()}
+
+    def _apply_on_tensorflow(self, own, gradients, variables=None):
+        import tensorflow as tf
+
+        scale = getattr(self.model.optimizer, "dynamic_scale", None)
+        finite = self._with_loss(self._gradients_finite(gradients, scale))
+        finite = self._replica.finite = self._agreed(finite)
+        alone = "_backend_update_step" in vars(self.model.optimizer)  # no merging
+        if alone or tf.__internal__.distribute.strategy_supports_no_merge_call():
+            ops.cond(finite, lambda: own(gradients, variables) and None, lambda: None)
+            return
+
+        # Where replicas are merged to update, a choice is one for all of them.
+        def merged(strategy, finite, gradients, variables):
+            each = strategy.extended.call_for_each_replica
+            ops.cond(
+                strategy.experimental_local_results(finite)[0],
+                lambda: each(own, args=(gradients, variables)) and None,
+                lambda: None,
+            )
+
+        context = tf.distribute.get_replica_context()
+        context.merge_call(merged, args=(finite, gradients, variables))
+
+    def _agreed(self, finite):
+        """Return whether it is so on all replicas."""
+        import tensorflow as tf
+
+        context = tf.distribute.get_replica_context()
+        if context is None or context.num_replicas_in_sync == 1:
+            return finite
+        lost = tf.cast(tf.logical_not(finite), tf.float32)
+        return context.all_reduce(tf.distribute.ReduceOp.SUM, lost) < 0.5
+
+    # PyTorch: as on TensorFlow, but the choice is Python's.
+
+    def _on_torch(self, data):
+        kept = [(v, v.value.detach().clone()) for v in self._small_variables()]
+        logs = self._step(data)
+        finite = self._replica.finite
+        finite = True if finite is None else finite
+        self.skipped.count(finite)
+        if not finite:
+            for variable, before in kept:
+                variable.assign(before)
+            logs = {**logs, **self.model.get_metrics_result()}
+        return {**logs, self.skipped.name: self.skipped.of_epoch()}
+
+    def _apply_on_torch(self, own, gradients, variables=None):
+        scale = getattr(self.model.optimizer, "dynamic_scale", None)
+        finite = self._with_loss(self._gradients_finite(gradients, scale))
+        self._replica.finite = self._agreed_on_torch(finite)
+        if self._replica.finite:
+            own(gradients, variables)
+
+    @staticmethod
+    def _agreed_on_torch(finite) -> bool:
+        import torch
+
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            flag = finite.to(torch.int32)
+            torch.distributed.all_reduce(flag, torch.distributed.ReduceOp.MIN)
+            finite = flag
+        return bool(finite)
+
+    # What all of them ask.
+
+    def _gradients_finite(self, gradients, scale):
+        parts = [
+            ops.all(ops.isfinite(getattr(g, "values", g) if _is_slices(g) else g))
+            for g in gradients
+            if g is not None
+        ]
+        finite = ops.all(ops.stack(parts)) if parts else ops.convert_to_tensor(True)
+        if scale is None:
+            return finite
+        return ops.logical_or(finite, ops.convert_to_tensor(scale) > 1.0)
+
+    def _with_loss(self, finite):
+        loss = self._replica.loss
+        return finite if loss is None else ops.logical_and(finite, loss)
+
+    def _tracked_finite(self, values):
+        """Return whether the running loss is finite, among the metrics' values."""
+        tracker = getattr(self.model, "_loss_tracker", None)
+        tracked = {id(v) for v in (tracker.variables if tracker else ())}
+        parts = [
+            ops.all(ops.isfinite(value))
+            for value, variable in zip(
+                values, self.model.metrics_variables, strict=True
+            )
+            if id(variable) in tracked
+        ]
+        return ops.all(ops.stack(parts)) if parts else ops.convert_to_tensor(True)
+
+    def _small_variables(self) -> list:
+        """Return the metrics and the statistics of layers, which a step assigns.
+
+        Not among them are random states, and weights that are frozen.
+        """
+        layers = self.model._flatten_layers()
+        statistics = [v for layer in layers for v in layer._non_trainable_variables]
+        seen = {id(v): v for v in (*self.model.metrics_variables, *statistics)}
+        seen.pop(id(self.skipped.counts), None)
+        return [v for v in seen.values() if not _is_seed(v)]
+
+    def _logs(self, logs, results, finite):
+        chosen = {
+            name: _chosen(finite, value, ops.reshape(results[name], ops.shape(value)))
+            if name in results
+            else value
+            for name, value in logs.items()
+        }
+        return chosen
+
+
+def _chosen(finite, after, before):
+    return after if after is before else ops.where(finite, after, before)
+
+
+def _is_seed(variable) -> bool:
+    return variable.name == "seed_generator_state"
+
+
+def _is_slices(gradient) -> bool:
+    return type(gradient).__name__ == "IndexedSlices"

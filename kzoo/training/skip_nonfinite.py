@@ -1,0 +1,161 @@
+"""Skipping steps that are lost, and ending a training that has lost too many."""
+
+import os
+import pathlib
+
+import keras
+import numpy as np
+
+from kzoo.errors import InputError
+from kzoo.files import replacing
+from kzoo.training.finite_steps import FiniteStep
+from kzoo.training.learning_rate import learning_rate_of
+from kzoo.training.skipped_steps import SkippedSteps
+
+
+class SkipNonFinite(keras.callbacks.Callback):
+    """Skip steps whose loss or gradients are not finite; stop after some in a row.
+
+    A skipped step leaves no trace in weights, optimizer, averages and metrics (see
+    `FiniteStep`), and is counted: logs have `skipped_steps`, of the epoch. So one bad
+    batch costs that batch, and a training that is really lost still ends.
+
+    Works with any Keras model whose step is compiled or not, on every backend, with
+    `steps_per_execution` and loss scaling. It is set up once, when `fit` begins.
+
+    Args:
+        in_a_row: Steps lost one behind the other that end the training.
+        folder: Where the last lost batch is written, as
+            `nonfinite-epoch-E-step-S.npz`; None for nowhere.
+        data: The data that `fit` trains on, for that batch: what `kzoo.data.load`
+            returned. Place this callback behind `SetEpoch`.
+
+    Raises:
+        InputError: If `in_a_row` is not positive, or the model has metrics of its own
+            making only.
+
+    Example:
+        >>> SkipNonFinite(in_a_row=5).in_a_row
+        5
+    """
+
+    def __init__(
+        self,
+        in_a_row: int = 3,
+        folder: str | os.PathLike | None = None,
+        data=None,
+    ) -> None:
+        super().__init__()
+        if in_a_row < 1:
+            raise InputError(
+                "A training ends after one lost step or more.",
+                f"in_a_row={in_a_row}",
+                "Pass 1 to end it at the first.",
+            )
+        self.in_a_row = in_a_row
+        self.folder = None if folder is None else pathlib.Path(folder)
+        self.data = data
+        self.skipped = 0  # in all epochs
+        self.steps = 0
+        self._of_epoch = 0
+        self._epoch = self._data_epoch = 0
+
+    def set_model(self, model: keras.Model) -> None:
+        """Have the model's steps leave no trace where they are lost."""
+        super().set_model(model)
+        if not isinstance(model.train_step, FiniteStep):
+            with _scope(model):
+                counter = SkippedSteps()
+            model._metrics.append(counter)  # `model.x = counter` would be saved
+            if not any(metric is counter for metric in model.metrics):
+                raise InputError(
+                    "Lost steps are counted in a metric of the model.",
+                    f"{type(model).__name__}, whose `metrics` leaves out what it has",
+                    "Have it return super().metrics as well.",
+                )
+            model.train_step = FiniteStep(model, counter)
+            model.train_function = None  # trace it anew
+        self._counter = model.train_step.skipped
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        """Note the epoch, as `fit` and as the data count it."""
+        self._epoch, self._of_epoch, self._last = epoch, 0, -1
+        order = getattr(getattr(self.data, "batches", None), "order", None)
+        self._data_epoch = getattr(order, "epoch", epoch)
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        """Look whether steps were lost, in the logs: nothing is asked of the device.
+
+        Raises:
+            FloatingPointError: If too many were, one behind the other.
+        """
+        self.steps += batch - self._last
+        self._last = batch
+        skipped = int((logs or {}).get(self._counter.name, 0))
+        if skipped <= self._of_epoch:
+            return
+        self.skipped += skipped - self._of_epoch
+        self._of_epoch = skipped
+        if hasattr(self.model, "jax_state_sync"):
+            self.model.jax_state_sync()
+        counts = self._counter.read()
+        if counts["in_a_row"] >= self.in_a_row:
+            raise FloatingPointError(self._message(counts))
+
+    def state_dict(self) -> dict[str, int]:
+        """Return what a checkpoint holds beside the model's own counts."""
+        return {"skipped": self.skipped, "steps": self.steps}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Take up the state of a checkpoint."""
+        self.skipped, self.steps = state["skipped"], state["steps"]
+
+    def _message(self, counts: dict[str, int]) -> str:
+        rate = learning_rate_of(self.model.optimizer, self.steps - 1)
+        step, epoch = counts["last"] + 1, self._epoch + 1
+        row = counts["in_a_row"]
+        steps = "1 step" if row == 1 else f"{row} steps in a row"
+        return (
+            "The loss of a step must be finite, and its gradients. "
+            f"Received: {steps} where they were not, the last one step {step} of "
+            f"epoch {epoch}, learning_rate={rate:.3g}. "
+            f"{self._kept(counts['last'])}"
+            "Lower the learning rate, warm up longer, or clip gradients."
+        )
+
+    def _kept(self, step: int) -> str:
+        """Write the batch of a step, and return how to look at it."""
+        batches = getattr(self.data, "batches", None)
+        if self.folder is None or batches is None:
+            return ""
+        name = f"nonfinite-epoch-{self._epoch + 1}-step-{step + 1}.npz"
+        arrays = _named("batch", batches.batch(self._data_epoch, step))
+        with replacing(self.folder / name) as temporary, open(temporary, "wb") as file:
+            np.savez(file, **arrays)
+        path = self.folder / name
+        return (
+            f'Its batch is in {path}: python -c "import numpy as np; b = '
+            f"np.load('{path}'); print({{k: (b[k].shape, b[k].min(), b[k].max()) for "
+            'k in b})" shows it. '
+        )
+
+
+def _scope(model):
+    """Return the scope that a variable of a model is made in."""
+    if keras.backend.backend() == "tensorflow":
+        return model.distribute_strategy.scope()
+    return keras.name_scope("skipped_steps")
+
+
+def _named(name: str, part) -> dict[str, np.ndarray]:
+    """Return the arrays of a batch by their places in it, as `batch.0.token_ids`."""
+    if isinstance(part, dict):
+        items = part.items()
+    elif isinstance(part, list | tuple):
+        items = enumerate(part)
+    else:
+        return {name: np.asarray(part)}
+    named = {}
+    for key, value in items:
+        named.update(_named(f"{name}.{key}", value))
+    return named

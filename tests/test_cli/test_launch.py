@@ -1,0 +1,64 @@
+"""`kzoo launch`: several processes, one run folder."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+from support.commands import command, one_line, train_arguments
+
+
+@pytest.mark.backend_free
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("--workers", 2, "evaluate", "run"), "kzoo launch evaluate"),
+        (("--workers", 0, "train"), "0 is not in the range"),
+        (("train", "classifier"), "--workers"),
+    ],
+)
+def test_what_cannot_be_launched(capfd, arguments, line):
+    done = command(capfd, "launch", *arguments)
+    assert done.status == 2
+    assert line in one_line(done)
+
+
+def launched(out, *more, workers=2):
+    words = map(str, train_arguments(out, "--epochs", 2, *more))
+    command = ["launch", "--workers", str(workers), "--restarts", "1", *words]
+    return subprocess.run(
+        [sys.executable, "-m", "kzoo.cli", *command],
+        capture_output=True,
+        text=True,
+        timeout=500,
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.tensorflow_only
+def test_two_workers_write_the_run_of_one(tmp_path):
+    done = launched(tmp_path / "two", "--json")
+    assert done.returncode == 0, done.stderr
+    record = json.loads(done.stdout)
+    assert (record["processes"], record["replicas"]) == (2, 2)
+    alone = launched(tmp_path / "one", "--strategy", "none", workers=1)
+    assert alone.returncode == 0, alone.stderr
+    assert sorted(os.listdir(tmp_path / "two")) == sorted(os.listdir(tmp_path / "one"))
+    two, one = (
+        load_file(tmp_path / run / "model.safetensors") for run in ("two", "one")
+    )
+    for name, value in one.items():
+        np.testing.assert_allclose(two[name], value, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.tensorflow_only
+def test_arguments_that_are_wrong_are_said_once_and_not_started_again(tmp_path):
+    done = launched(tmp_path / "run", "--strategy", "tpu")
+    assert done.returncode == 2
+    assert "start 1 of 1" not in done.stderr
+    assert "strategy='tpu'" in done.stderr

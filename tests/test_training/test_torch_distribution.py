@@ -1,0 +1,63 @@
+"""Training in several processes of PyTorch, against training in one."""
+
+import keras
+import pytest
+from support.groups import assert_trains_as_one_process
+from support.trainings import FAMILIES
+
+from kzoo import training
+from kzoo.errors import InputError
+
+pytestmark = pytest.mark.skipif(
+    keras.backend.backend() != "torch", reason="runs in the PyTorch pass"
+)
+
+
+def test_two_processes_train_as_one(tmp_path):
+    """With clipping, dropout, weights of tokens, and a share without rows."""
+    options = {"epochs": 1, "data": {"count": 11, "batch_size": 5}}
+    assert_trains_as_one_process("data-parallel", "classifier", tmp_path, **options)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(
+    ("options", "tolerance"),
+    [
+        ({}, 1e-6),
+        ({"gradient_accumulation_steps": 3}, 1e-6),
+        ({"use_ema": True, "ema_momentum": 0.9}, 1e-6),
+        # Gradients of a matrix are rounded to 8 or 11 bits before they are added up.
+        ({"precision": "mixed_bfloat16"}, 1e-2),
+        ({"precision": "mixed_float16"}, 2e-3),
+    ],
+    ids=["plain", "accumulated", "averaged", "bfloat16", "float16"],
+)
+def test_fifty_steps_of_two_processes(family, options, tolerance, tmp_path):
+    options = {"epochs": 17, "data": {"count": 11, "batch_size": 5}, **options}
+    assert_trains_as_one_process(
+        "data-parallel", family, tmp_path, tolerance=tolerance, **options
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", FAMILIES)
+def test_three_processes_train_as_one(family, tmp_path):
+    assert_trains_as_one_process("data-parallel", family, tmp_path, workers=3)
+
+
+def test_processes_must_be_named(monkeypatch):
+    for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(InputError, match="no RANK, WORLD_SIZE"):
+        training.strategy("data-parallel")
+
+
+def test_a_process_has_one_device():
+    with pytest.raises(InputError, match="devices=2"):
+        training.strategy("data-parallel", devices=2)
+
+
+def test_weights_are_not_cut_on_this_backend():
+    with pytest.raises(InputError, match="strategy='model-parallel' on the torch"):
+        training.strategy("model-parallel")
