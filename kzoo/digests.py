@@ -156,5 +156,6 @@ def _damaged(path: pathlib.Path, reason: str) -> InputError:
     return InputError(
         "A file must be what was written, to the bit.",
         f"{path}: {reason}",
-        "It was damaged or changed: copy the folder again.",
+        "It was damaged or changed: copy the folder again. If the change is meant, "
+        f'take {DIGESTS} away, and "manifest" out of config.json.',
     )

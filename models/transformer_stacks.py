@@ -63,6 +63,7 @@ class _Stack(keras.layers.Layer):
         super().__init__(**kwargs)
         checks.one_of(POSITIONS, positions=positions)
         checks.one_of(PLACEMENTS, norm_placement=block["norm_placement"])
+        checks.rate(dropout=block["dropout"])
         own = {"dtype": self.dtype_policy}
         self.hidden_dim = hidden_dim
         if positions == "learned":

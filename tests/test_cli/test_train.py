@@ -38,8 +38,9 @@ def test_a_run_from_data_to_folder(tmp_path, capfd):
     record = done.json
     names = {path.name for path in out.iterdir()}
     assert names == {
-        "config.json", "model.safetensors", "tokenizer", "history.csv",
-        "history.jsonl", "training.json", "tensorboard",
+        "config.json", "model.safetensors", "tokenizer", "manifest.json",
+        "history.csv", "history.jsonl", "training.json", "tensorboard",
+        "checkpoints", "resume.json",
     }  # fmt: skip
     model = TextClassifier.from_preset(out)
     assert model.label_names == ("negative", "positive")

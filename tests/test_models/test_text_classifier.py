@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from support.presets import without_digests
 
 import kzoo
 from kzoo.errors import InputError
@@ -277,6 +278,7 @@ def test_preset_of_another_model(tmp_path):
 
     tiny().save_to_preset(tmp_path)
     path = tmp_path / "config.json"
+    without_digests(tmp_path)
     value = json.loads(path.read_text())
     path.write_text(json.dumps({**value, "model": "GPT2CausalLM"}))
     with pytest.raises(InputError, match="must hold a TextClassifier"):
@@ -289,6 +291,7 @@ def test_preset_of_another_model(tmp_path):
 
 def test_vocabulary_that_does_not_match(tmp_path):
     tiny().save_to_preset(tmp_path)
+    without_digests(tmp_path)
     WordPieceTokenizer([*SPECIAL, *WORDS, "extra"]).save(tmp_path / "tokenizer")
     with pytest.raises(InputError, match="Every token needs a row"):
         TextClassifier.from_preset(tmp_path)

@@ -8,6 +8,7 @@ import pytest
 import torch
 import transformers
 from safetensors.numpy import load_file, save_file
+from support.presets import without_digests
 from support.small_translator import (
     CONTEXT,
     HEAD,
@@ -376,6 +377,7 @@ def test_bad_arguments(changes, match):
 
 def test_a_tokenizer_with_another_end_is_refused(tmp_path):
     small_translator(end_id=5).save_to_preset(tmp_path)
+    without_digests(tmp_path)
     texts = ["Der Hund und die Katze.", "Ein Haus, kein Baum!"] * 5
     TranslationTokenizer.train(texts, texts, 41).save(tmp_path / "tokenizer")
     with pytest.raises(InputError, match="end_id=5 of the model, 0 of the tokenizer"):
