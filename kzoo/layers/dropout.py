@@ -41,7 +41,7 @@ class Dropout(keras.layers.Layer):
 
     Reference:
         Srivastava et al. 2014, "Dropout: a simple way to prevent neural networks from
-        overfitting".
+        overfitting", https://jmlr.org/papers/v15/srivastava14a.html.
     """
 
     def __init__(

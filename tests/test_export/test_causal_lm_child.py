@@ -29,6 +29,7 @@ def model():
     )
 
 
+@pytest.mark.slow
 def test_completions_of_any_backend(model, tmp_path):
     report = kzoo.export.to_onnx(model, tmp_path / "artefact")
     assert report.passed

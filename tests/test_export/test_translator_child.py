@@ -12,6 +12,7 @@ def model():
     return spoken_translator(end=2.0)
 
 
+@pytest.mark.slow
 def test_text_forms(model, tmp_path):
     for name, export in (
         ("onnx", kzoo.export.to_onnx),
