@@ -37,8 +37,8 @@ def adamw(
         The optimizer.
 
     Example:
-        >>> adamw(1e-3).name
-        'adam_w'
+        >>> type(adamw(1e-3)).__name__
+        'AdamW'
 
     Reference:
         Loshchilov and Hutter 2017, arXiv:1711.05101; Devlin et al. 2018, appendix
@@ -103,8 +103,8 @@ def muon(
         The optimizer.
 
     Example:
-        >>> muon(1e-2).name
-        'muon'
+        >>> type(muon(1e-2)).__name__
+        'Muon'
 
     Reference:
         Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks";

@@ -16,7 +16,7 @@ from support.commands import command, one_line, train_arguments
     ("arguments", "line"),
     [
         (("--workers", 2, "evaluate", "run"), "kzoo launch evaluate"),
-        (("--workers", 0, "train"), "0 is not in the range"),
+        (("--workers", 0, "train"), "greater than or equal to 1"),
         (("train", "classifier"), "--workers"),
     ],
 )

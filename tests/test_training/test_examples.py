@@ -8,11 +8,15 @@ import pytest
 
 from kzoo import training
 
-MODULES = sorted(m.name for m in pkgutil.iter_modules(training.__path__))
+PREFIX = f"{training.__name__}."
+MODULES = sorted(
+    module.name.removeprefix(PREFIX)
+    for module in pkgutil.walk_packages(training.__path__, PREFIX)
+)
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_the_examples_of_a_module_run(name):
-    module = importlib.import_module(f"kzoo.training.{name}")
+    module = importlib.import_module(f"{PREFIX}{name}")
     failed, _ = doctest.testmod(module, verbose=False)
     assert not failed
