@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 
 import keras
 
-from kzoo.generation.jax_products import apart
 from kzoo.generation.turned_kernels import TurnedKernels
 from kzoo.layers import kernels
 
@@ -29,9 +28,10 @@ def compiled(
         model: Whose weights it reads.
         spent: Places of arguments that nobody needs after a call: their memory may
             hold its results.
-        kernels_of_a_step: Of a function that is called for every new token, the kernels
-            that it multiplies a few rows by. It is worth a longer compilation, and on
-            a CPU may read turned copies of the kernels. None for another function.
+        kernels_of_a_step: Of a function that is called for every new token, ids (B, T)
+            before all else, the kernels that it multiplies a few rows by. It is worth
+            a longer compilation, and on a CPU may read turned copies of the kernels.
+            None for another function.
 
     Returns:
         A function of the same arguments.
@@ -48,18 +48,21 @@ def _jax(function, model, spent, kernels_of_a_step):
     turned = kernels_of_a_step if on_cpu and kernels_of_a_step else ()
     copies = TurnedKernels(model.variables, turned)
 
+    @functools.partial(jax.jit, donate_argnums=tuple(place + 1 for place in spent))
     def run(weights, *args):
-        weights = copies.back(weights)
         with keras.StatelessScope(zip(model.variables, weights, strict=True)):
             return function(*args)
 
-    run = apart(run) if copies else run
-    run = jax.jit(run, donate_argnums=tuple(place + 1 for place in spent))
+    @functools.partial(jax.jit, donate_argnums=tuple(place + 1 for place in spent))
+    def run_turned(weights, *args):
+        return run(copies.back(weights), *args)
 
     @functools.wraps(function)
     def call(*args):
         values = [variable.value for variable in model.variables]
-        return run(copies.there(values), *args)
+        if copies and args[0].size > 1:  # of one row XLA would turn them anew
+            return run_turned(copies.there(values), *args)
+        return run(values, *args)
 
     return call
 

@@ -1,17 +1,12 @@
-"""Copies of kernels that a CPU reads in steps, and XLA kept from joining products."""
+"""Copies of kernels that a CPU reads in steps of several rows."""
 
 import keras
 import numpy as np
-import pytest
 from keras import ops
 from support.small_gpt2 import greedy_text, prompts, small_gpt2
 
 from kzoo.generation import generate_ids, turned_kernels
 from kzoo.generation.turned_kernels import TurnedKernels
-
-jax_only = pytest.mark.skipif(
-    keras.backend.backend() != "jax", reason="what JAX's compiler is told"
-)
 
 
 def dense():
@@ -66,32 +61,10 @@ def test_vectors_and_whole_numbers_are_left():
 def test_new_weights_are_seen():
     """A step after training reads the new kernels, not their old copies."""
     model = small_gpt2()
-    (prompt,) = prompts((5,))
-    generate_ids(model, [prompt], max_new_tokens=4)
+    both = prompts((5, 3))
+    generate_ids(model, both, max_new_tokens=4)
     other = small_gpt2(seed=9)
     model.set_weights(other.get_weights())
-    (found,) = generate_ids(model, [prompt], max_new_tokens=9, stop_ids=())
-    assert found.tolist() == greedy_text(other, prompt, 9)
-
-
-@jax_only
-def test_products_with_matrices_stand_apart():
-    import jax
-
-    from kzoo.generation.jax_products import apart
-
-    rng = np.random.default_rng(3)
-    x, w, b = (rng.standard_normal(s).astype("float32") for s in ((5, 7), (7, 3), (3,)))
-
-    def function(parts, w):
-        x, b = parts
-        inner = jax.jit(lambda y: jax.nn.gelu(y @ w + b))
-        return {"y": jax.nn.relu(inner(x)), "none": None}
-
-    changed = apart(function)
-    text = str(jax.make_jaxpr(changed)((x, b), w))
-    assert text.count("optimization_barrier") == text.count("dot_general") == 1
-    expected = function((x, b), w)["y"]
-    found = jax.jit(changed)((x, b), w)
-    np.testing.assert_allclose(found["y"], expected, atol=1e-6)
-    assert found["none"] is None
+    found = generate_ids(model, both, max_new_tokens=9, stop_ids=())
+    for prompt, ids in zip(both, found, strict=True):
+        assert ids.tolist() == greedy_text(other, prompt, 9)
