@@ -1,7 +1,6 @@
 """One `fit` with the callbacks of a run folder, and what came of it."""
 
 import dataclasses
-import os
 import pathlib
 import signal
 from typing import Any
@@ -10,10 +9,8 @@ from kzoo.cli.averaging import try_average
 from kzoo.cli.backend import quiet_stderr
 from kzoo.cli.console import Console
 from kzoo.cli.optimization import set_steps_per_execution
-from kzoo.cli.resuming import CHECKPOINTS, parse_every
+from kzoo.cli.run_callbacks import RunCallbacks
 from kzoo.cli.training_start import Start
-
-_STOPPING = b"\nStopping after this step; ctrl-C again stops at once.\n"
 
 
 @dataclasses.dataclass
@@ -83,25 +80,9 @@ def fit(
     Returns:
         The outcome. Neither ctrl-C nor a lost loss raises here.
     """
-    import keras
-
-    from kzoo.data import SetEpoch
     from kzoo.models import preset_folder
-    from kzoo.models.flops import training_flops_per_token
-    from kzoo.training import (
-        BestPreset,
-        HistoryLog,
-        InterruptBetweenSteps,
-        ProfileSteps,
-        Progress,
-        SampleTexts,
-        SkipNonFinite,
-        StopAtStep,
-        TensorBoardLog,
-        ThroughputLog,
-    )
 
-    model, train, validation = start.model, start.train, start.validation
+    model = start.model
 
     def save():
         if (out / preset_folder.CONFIG).exists():
@@ -110,103 +91,34 @@ def fit(
             with quiet_stderr():  # Keras loads TensorFlow to make a config
                 model.save_to_preset(out)
 
-    batch_size = start.batch_size or settings["batch_size"]
-    set_steps_per_execution(model, settings, len(train.batches))
-    monitor = settings["monitor"] if validation is not None else None
-    # A signal may come while something is printed: only os.write can be nested.
-    interruption = InterruptBetweenSteps(
-        lambda: os.write(2, _STOPPING), (signal.SIGINT, signal.SIGTERM)
-    )
-    keeper = BestPreset(save, monitor)
-    history = HistoryLog(out, every_steps=settings["log_steps"])
-    sound = SkipNonFinite(settings["lost_steps"], folder=out, data=train)
-    speed = ThroughputLog(
-        batch_size,
-        start.examples,
-        start.tokens,
-        flops_per_token=training_flops_per_token(model, start.tokens)
-        if start.tokens
-        else None,
-        peak_flops=settings.get("peak_flops"),
-    )
-    callbacks = [
-        SetEpoch(train),
-        sound,
-        StopAtStep(settings["total_steps"]),
-        speed,
-    ]
-    if settings["ema"]:
-        # Before whatever saves: at the end of an epoch it puts the average in place.
-        callbacks.append(keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
-    callbacks += [part for part in (start.scores, start.average) if part]
-    callbacks += [keeper, history]
-    if settings.get("early_stopping") and monitor:
-        stop = keras.callbacks.EarlyStopping(
-            monitor, mode=keeper.mode, patience=settings["early_stopping"]
-        )
-        callbacks.append(stop)
-    closing, last = [], []
-    if settings.get("profile"):
-        closing.append(ProfileSteps(out / "tensorboard"))
-    if settings["tensorboard"]:
-        closing.append(TensorBoardLog(out / "tensorboard"))
-    if not console.as_json:
-        shown = Progress(batch_size, settings["total_steps"], tokens=start.tokens)
-        closing.append(shown)
-        if start.scores:
-            last.append(
-                keras.callbacks.LambdaCallback(
-                    on_epoch_end=lambda *_: shown.say(_first_of(start.scores))
-                )
-            )
-        if start.write and settings.get("sample"):
-            last.append(
-                SampleTexts(
-                    start.write,
-                    [settings["sample"]],
-                    lambda _, prompt, text: shown.say(f"  > {prompt}{text}"),
-                )
-            )
-    shows = list(closing)
-    # Behind all whose state they save; an interruption comes when that is done.
-    saves = _checkpoints(shared, train, [*callbacks, *closing], settings)
-    if saves is not None:
-        last.append(saves)
-        closing.append(saves)
-        interruption.on_request = lambda: (os.write(2, _STOPPING), saves.request())
-        interruption.ready = lambda: saves.answered
-        if not console.as_json:
-            last.append(
-                keras.callbacks.LambdaCallback(
-                    on_train_begin=lambda _: shown.go_on_from(saves.step)
-                )
-            )
+    set_steps_per_execution(model, settings, len(start.train.batches))
+    callbacks = RunCallbacks(start, out, shared, settings, console, save)
+    keeper, interruption = callbacks.keeper, callbacks.interruption
     interrupted = lost = ""
     try:
         with interruption:
             model.fit(
-                train,
+                start.train,
                 epochs=settings["epochs"],
-                validation_data=validation,
-                callbacks=[*callbacks, *shows, *last, interruption],
+                validation_data=start.validation,
+                callbacks=callbacks.all,
                 verbose=0,
             )
     except KeyboardInterrupt:
         interrupted = _keep_after_interruption(keeper, save, out)
-        if saves is not None:
+        if callbacks.saves is not None:
             interrupted += " The same command, run again, goes on."
     except FloatingPointError as error:
         kept = f" {out} holds the weights of epoch {keeper.best_epoch}."
         lost = f"{error}{kept if keeper.best_epoch else ''}"
     finally:
-        for callback in closing:
-            callback.close()
+        callbacks.close()
     average = None
     if start.average and start.average.count > 1 and not (interrupted or lost):
         average = try_average(start, keeper, save, console)
     return Outcome(
-        epochs=history.epochs,
-        steps=history.steps,
+        epochs=callbacks.history.epochs,
+        steps=callbacks.history.steps,
         best_epoch=keeper.best_epoch,
         best=keeper.best,
         metrics=keeper.best_logs,
@@ -214,25 +126,8 @@ def fit(
         interrupted=interrupted,
         terminated=bool(interrupted) and interruption.signal == signal.SIGTERM,
         lost=lost,
-        speed=speed.figures,
-        skipped_steps=sound.skipped,
-    )
-
-
-def _checkpoints(out, train, callbacks, settings):
-    """Return the callback that saves checkpoints, or None where none are wanted."""
-    from kzoo.training import Checkpoints
-
-    steps, seconds = parse_every(settings["checkpoint_every"])
-    if steps is None and seconds is None:
-        return None
-    return Checkpoints(
-        out / CHECKPOINTS,
-        train,
-        callbacks,
-        every_steps=steps,
-        every_seconds=seconds,
-        keep=settings["keep_checkpoints"],
+        speed=callbacks.speed.figures,
+        skipped_steps=callbacks.steps.skipped,
     )
 
 
@@ -250,14 +145,6 @@ def load_kept(model, out: pathlib.Path) -> None:
     if lora_layers(model):
         merge_lora(model)
     preset_folder.load_weights(model, out)
-
-
-def _first_of(scores) -> str:
-    """Return a sentence, its reference and its translation, a line each."""
-    return (
-        f"  < {scores.sources[0]}\n  = {scores.references[0]}\n"
-        f"  > {scores.translations[0]}"
-    )
 
 
 def _keep_after_interruption(keeper, save, out) -> str:

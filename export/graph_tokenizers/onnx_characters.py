@@ -7,10 +7,12 @@ import numpy as np
 from kzoo.export.graph_tokenizers.byte_bpe_tables import WHITE_SPACE
 from kzoo.export.graph_tokenizers.onnx_bytes import text_bytes
 from kzoo.export.graph_tokenizers.onnx_graph_writer import OnnxGraphWriter
+from kzoo.export.graph_tokenizers.onnx_special_tokens import write_over_tokens
 from kzoo.export.graph_tokenizers.onnx_utf8 import decode_bytes
 from kzoo.export.graph_tokenizers.special_patterns import ROW_END, special_patterns
 
 _NO_CODE = -1  # at a mark: no character, and no part of a special token
+_INSIDE = -1  # the mark of what goes: a special token but for its beginning
 
 
 class OnnxCharacters:
@@ -84,40 +86,10 @@ class OnnxCharacters:
         """Put one mark in the place of each special token that is spelt out."""
         graph = self.graph
         patterns = special_patterns(self.tokens, as_bytes=False)
-        longest = patterns.units.shape[1]
         places = graph.places(self._is_one_of(codes, patterns.first_units))
-        places = graph.op("Unsqueeze", places, graph.axis(1))  # (K, 1)
-        inside = graph.constant(np.arange(longest, dtype="int64"))
-        windows = graph.op("Add", places, inside)  # (K, longest)
-        fill = graph.constant([_NO_CODE] * longest)
-        units = graph.gather(graph.op("Concat", codes, fill, axis=0), windows)
-        units = graph.op("Unsqueeze", units, graph.axis(1))  # (K, 1, longest)
-        # Behind the end of a token anything goes; a mark is -1 in both.
-        wild = graph.constant(patterns.units < 0)
-        same = graph.op("Equal", units, graph.constant(patterns.units))
-        same = graph.integers(graph.op("Or", same, wild))
-        count = graph.op("ReduceSum", same, graph.axis(2), keepdims=0)
-        matches = graph.integers(graph.op("Equal", count, longest))
-        total = graph.op("ReduceSum", matches, graph.axis(1), keepdims=0)
-        found = graph.op("Greater", total, 0)
-        which = graph.op("ArgMax", matches, axis=1, keepdims=0)  # the longest one
-        which = graph.op("Compress", which, found, axis=0)
-        windows = graph.op("Compress", windows, found, axis=0)
-        written = np.full(patterns.units.shape, -1, "int32")  # -1: inside a token
-        written[:, 0] = np.arange(len(self.tokens)) + ROW_END + 1
-        # Beyond the end of a shorter token its own first place is written again.
-        reaches = np.where(patterns.units < 0, 0, np.arange(longest)).astype("int64")
-        reaches = graph.gather(graph.constant(reaches), which)
-        updates = graph.gather(graph.constant(written), which)  # (found, longest)
-        updates = graph.op("GatherElements", updates, reaches, axis=1)
-        windows = graph.op("GatherElements", windows, reaches, axis=1)
-        flat = graph.axis(-1)
-        marks = graph.op(
-            "ScatterElements",
-            marks,
-            graph.op("Reshape", windows, flat),
-            graph.op("Reshape", updates, flat),
-            axis=0,
+        numbers = np.arange(len(self.tokens)) + ROW_END + 1
+        marks = write_over_tokens(
+            graph, marks, codes, places, patterns, first=numbers, rest=_INSIDE
         )
         kept = graph.op("GreaterOrEqual", marks, 0)
         if self.takes_space.any():

@@ -13,6 +13,7 @@ from kzoo.export.graph_tokenizers.normalisation_tables import (
 )
 from kzoo.export.graph_tokenizers.onnx_graph_writer import CUSTOM, OnnxGraphWriter
 from kzoo.export.graph_tokenizers.onnx_marks import put_marks_in_order
+from kzoo.export.graph_tokenizers.onnx_special_tokens import write_over_tokens
 from kzoo.export.graph_tokenizers.onnx_utf8 import decode_bytes
 from kzoo.export.graph_tokenizers.special_patterns import special_patterns
 
@@ -139,43 +140,9 @@ class OnnxWords:
         """Give the first byte of each special token its marker, the others nothing."""
         graph = self.graph
         patterns = special_patterns(self.vocabulary.special_tokens, as_bytes=True)
-        longest = patterns.units.shape[1]
         begins = np.zeros(256, "int32")
         begins[patterns.first_units] = 1
         places = graph.places(graph.op("Equal", graph.gather(begins, stream), 1))
-        places = graph.op("Unsqueeze", places, graph.axis(1))  # (K, 1)
-        inside = graph.constant(np.arange(longest, dtype="int64"))
-        windows = graph.op("Add", places, inside)  # (K, longest)
-        padded = graph.op("Concat", stream, graph.constant([0] * longest), axis=0)
-        units = graph.gather(padded, windows)
-        units = graph.op("Unsqueeze", units, graph.axis(1))  # (K, 1, longest)
-        wild = graph.constant(patterns.units < 0)
-        same = graph.op("Equal", units, graph.constant(patterns.units))
-        same = graph.integers(graph.op("Or", same, wild))
-        # (K, tokens): as many units are the same as there are, or not.
-        count = graph.op("ReduceSum", same, graph.axis(2), keepdims=0)
-        matches = graph.integers(graph.op("Equal", count, longest))
-        total = graph.op("ReduceSum", matches, graph.axis(1), keepdims=0)
-        found = graph.op("Greater", total, 0)
-        which = graph.op("ArgMax", matches, axis=1, keepdims=0)  # the longest one
-        which = graph.op("Compress", which, found, axis=0)
-        windows = graph.op("Compress", windows, found, axis=0)
-        written = np.full(patterns.units.shape, NOTHING, "int32")
-        written[:, 0] = self.special
-        updates = graph.gather(written, which)  # (found, longest)
-        # Beyond the end of a shorter token nothing is written: its own first place is
-        # written again instead, with the same value.
-        reaches = np.where(patterns.units < 0, 0, np.arange(longest))
-        updates = graph.op("GatherElements", updates, self._row(reaches, which), axis=1)
-        reached = graph.op("GatherElements", windows, self._row(reaches, which), axis=1)
-        flat = graph.axis(-1)
-        return graph.op(
-            "ScatterElements",
-            choice,
-            graph.op("Reshape", reached, flat),
-            graph.op("Reshape", updates, flat),
-            axis=0,
+        return write_over_tokens(
+            graph, choice, stream, places, patterns, first=self.special, rest=NOTHING
         )
-
-    def _row(self, table, which):
-        return self.graph.gather(self.graph.constant(table.astype("int64")), which)

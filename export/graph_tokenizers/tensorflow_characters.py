@@ -6,7 +6,10 @@ import numpy as np
 
 from kzoo.export.graph_tokenizers.byte_bpe_tables import WHITE_SPACE
 from kzoo.export.graph_tokenizers.normalisation_tables import REPLACEMENT
-from kzoo.export.graph_tokenizers.special_patterns import ROW_END, special_patterns
+from kzoo.export.graph_tokenizers.special_patterns import ROW_END
+from kzoo.export.graph_tokenizers.tensorflow_special_tokens import (
+    TensorFlowSpecialTokens,
+)
 
 NO_CODE = -2  # at a mark: no character, and no part of a special token
 
@@ -23,16 +26,9 @@ class TensorFlowCharacters:
     def __init__(
         self, tokens: tuple[str, ...], takes_space: Sequence[bool] | None = None
     ) -> None:
-        import tensorflow as tf
-
         self.tokens = tokens
         self.takes_space = np.array(takes_space or [False] * len(tokens), bool)
-        if self.tokens:
-            patterns = special_patterns(self.tokens, as_bytes=False)
-            self.patterns = tf.constant(patterns.units)
-            self.longest = patterns.units.shape[1]
-            self.pattern_lengths = tf.constant(patterns.lengths)
-            self.first_units = tf.constant(patterns.first_units)
+        self._special = TensorFlowSpecialTokens(tokens) if tokens else None
 
     def __call__(self, texts):
         """Return the code points of all texts, one behind the other.
@@ -56,28 +52,17 @@ class TensorFlowCharacters:
             ends, tf.fill(tf.shape(ends)[:1], ROW_END), tf.shape(codes)
         )
         codes = tf.where(marks > 0, NO_CODE, codes)
-        if not self.tokens:
+        if self._special is None:
             return codes, marks
-        return self._with_special_tokens(codes, marks)
+        return self._with_special_tokens(codes, marks, *self._special(codes))
 
-    def _with_special_tokens(self, codes, marks):
+    def _with_special_tokens(self, codes, marks, places, which, rest):
         """Put one mark in the place of each special token that is spelt out."""
         import tensorflow as tf
 
-        first = tf.reduce_any(codes[:, None] == self.first_units, axis=1)
-        places = tf.cast(tf.where(first), "int32")  # (K, 1)
-        padded = tf.pad(codes, [[0, self.longest]], constant_values=NO_CODE)
-        windows = tf.gather(padded, places + tf.range(self.longest))  # (K, longest)
-        same = (windows[:, None, :] == self.patterns) | (self.patterns < 0)
-        matches = tf.reduce_all(same, axis=2)  # (K, tokens)
-        found = tf.reduce_any(matches, axis=1)
-        places = tf.boolean_mask(places[:, 0], found)
-        which = tf.argmax(tf.boolean_mask(matches, found), 1, output_type=tf.int32)
-        lengths = tf.gather(self.pattern_lengths, which)
-        rest = tf.ragged.range(places + 1, places + lengths).flat_values
-        marks = tf.tensor_scatter_nd_update(marks, places[:, None], ROW_END + 1 + which)
+        marks = tf.tensor_scatter_nd_update(marks, places, ROW_END + 1 + which)
         inside = tf.tensor_scatter_nd_update(
-            tf.zeros_like(marks), rest[:, None], tf.ones_like(rest)
+            tf.zeros_like(marks), rest, tf.ones_like(rest[:, 0])
         )
         dropped = inside > 0
         if self.takes_space.any():

@@ -13,7 +13,9 @@ from kzoo.export.graph_tokenizers.normalisation_tables import (
     NormalisationTables,
     Sequence,
 )
-from kzoo.export.graph_tokenizers.special_patterns import special_patterns
+from kzoo.export.graph_tokenizers.tensorflow_special_tokens import (
+    TensorFlowSpecialTokens,
+)
 
 _SELF = -1  # in a sequence: the character itself
 _SPACE = ord(" ")
@@ -62,11 +64,7 @@ class TensorFlowWords:
         self.values = tf.constant(np.array([code for code, _ in values], "int32"))
         self.ranks = tf.constant(np.array([rank for _, rank in values], "int32"))
         self.starters = tf.constant(starters)
-        patterns = special_patterns(vocabulary.special_tokens, as_bytes=False)
-        self.patterns = tf.constant(patterns.units)
-        self.longest = patterns.units.shape[1]
-        self.pattern_lengths = tf.constant(patterns.lengths)
-        self.first_units = tf.constant(patterns.first_units)
+        self.special = TensorFlowSpecialTokens(vocabulary.special_tokens)
 
     def __call__(self, texts):
         """Return the words of all texts, `row_end` behind those of each.
@@ -111,23 +109,10 @@ class TensorFlowWords:
         """Give the first point of each special token its class, drop the others."""
         import tensorflow as tf
 
-        first = tf.reduce_any(codes[:, None] == self.first_units, axis=1)
-        places = tf.cast(tf.where(first), "int32")  # (K, 1)
-        padded = tf.pad(codes, [[0, self.longest]])
-        windows = tf.gather(padded, places + tf.range(self.longest))  # (K, longest)
-        same = (windows[:, None, :] == self.patterns) | (self.patterns < 0)
-        matches = tf.reduce_all(same, axis=2)  # (K, tokens)
-        found = tf.reduce_any(matches, axis=1)
-        places = tf.boolean_mask(places[:, 0], found)
-        which = tf.argmax(tf.boolean_mask(matches, found), 1, output_type=tf.int32)
-        lengths = tf.gather(self.pattern_lengths, which)
-        rest = tf.ragged.range(places + 1, places + lengths).flat_values
-        classes = tf.tensor_scatter_nd_update(
-            classes, rest[:, None], tf.fill(tf.shape(rest), DROP)
-        )
-        return tf.tensor_scatter_nd_update(
-            classes, places[:, None], self.row_end + 1 + which
-        )
+        places, which, rest = self.special(codes)
+        dropped = tf.fill(tf.shape(rest)[:1], DROP)
+        classes = tf.tensor_scatter_nd_update(classes, rest, dropped)
+        return tf.tensor_scatter_nd_update(classes, places, self.row_end + 1 + which)
 
     def _in_order(self, written, place, source, classes):
         """Sort neighbouring marks by their rank, as NFD does."""

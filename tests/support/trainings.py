@@ -4,6 +4,7 @@ import importlib
 
 import keras
 import numpy as np
+import pytest
 
 from kzoo import training
 from kzoo.data.block_order import BlockOrder
@@ -18,6 +19,19 @@ from kzoo.data.translation_batches import TranslationBatches
 from kzoo.models import GPT2CausalLM, TextClassifier, Translator
 from support.language_models import random_stream
 
+# Ways to train, and how near the weights of several devices come to those of one.
+every_way = pytest.mark.parametrize(
+    ("options", "tolerance"),
+    [
+        ({}, 1e-6),
+        ({"gradient_accumulation_steps": 3}, 1e-6),
+        ({"use_ema": True, "ema_momentum": 0.9}, 1e-6),
+        # Gradients of a matrix are rounded to 8 or 11 bits before they are added up.
+        ({"precision": "mixed_bfloat16"}, 1e-2),
+        ({"precision": "mixed_float16"}, 2e-3),
+    ],
+    ids=["plain", "accumulated", "averaged", "bfloat16", "float16"],
+)
 FAMILIES = ("classifier", "gpt2", "translator")
 VOCABULARY, LABELS = 29, "abc"
 SIZES = {"num_layers": 2, "num_heads": 2, "intermediate_dim": 23}

@@ -3,7 +3,14 @@
 import keras
 import numpy as np
 import pytest
-from support.trainings import FAMILIES, data_of, difference, inputs_of, trained
+from support.trainings import (
+    FAMILIES,
+    data_of,
+    difference,
+    every_way,
+    inputs_of,
+    trained,
+)
 
 from kzoo import layers, training
 from kzoo.errors import InputError
@@ -144,18 +151,7 @@ def test_any_keras_model_trains_as_on_one_device():
 @pytest.mark.slow
 @tensorflow_only
 @pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize(
-    ("options", "tolerance"),
-    [
-        ({}, 1e-6),
-        ({"gradient_accumulation_steps": 3}, 1e-6),
-        ({"use_ema": True, "ema_momentum": 0.9}, 1e-6),
-        # Gradients of a matrix are rounded to 8 or 11 bits before they are added up.
-        ({"precision": "mixed_bfloat16"}, 1e-2),
-        ({"precision": "mixed_float16"}, 2e-3),
-    ],
-    ids=["plain", "accumulated", "averaged", "bfloat16", "float16"],
-)
+@every_way
 def test_fifty_steps_on_two_devices(family, options, tolerance):
     assert_same_training(family, epochs=17, tolerance=tolerance, **options)
 

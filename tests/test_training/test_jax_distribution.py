@@ -7,7 +7,15 @@ import keras
 import numpy as np
 import pytest
 from support.groups import assert_trains_as_one_process
-from support.trainings import FAMILIES, compiled, data_of, difference, model_of, trained
+from support.trainings import (
+    FAMILIES,
+    compiled,
+    data_of,
+    difference,
+    every_way,
+    model_of,
+    trained,
+)
 
 from kzoo import training
 from kzoo.errors import InputError
@@ -182,18 +190,7 @@ def test_any_keras_model_trains_as_on_one_device():
 @jax_only
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("name", ["data-parallel", "model-parallel"])
-@pytest.mark.parametrize(
-    ("options", "tolerance"),
-    [
-        ({}, 1e-6),
-        ({"gradient_accumulation_steps": 3}, 1e-6),
-        ({"use_ema": True, "ema_momentum": 0.9}, 1e-6),
-        # Gradients of a matrix are rounded to 8 or 11 bits before they are added up.
-        ({"precision": "mixed_bfloat16"}, 1e-2),
-        ({"precision": "mixed_float16"}, 2e-3),
-    ],
-    ids=["plain", "accumulated", "averaged", "bfloat16", "float16"],
-)
+@every_way
 def test_fifty_steps_on_two_devices(family, name, options, tolerance):
     assert_same_training(family, name, epochs=17, tolerance=tolerance, **options)
 

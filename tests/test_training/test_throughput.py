@@ -4,7 +4,6 @@ import json
 import time
 
 import keras
-import numpy as np
 import pytest
 from support.small_fits import BATCH, ROWS, STEPS, small_data, small_fit, small_model
 
@@ -96,7 +95,7 @@ def test_a_profile_is_written(tmp_path):
     profile = ProfileSteps(tmp_path, first=2, steps=2)
     small_fit(small_model(), profile, epochs=1)
     assert profile.files
-    assert all(np.isfinite(path.stat().st_size) for path in profile.files)
+    assert all(path.stat().st_size > 100 for path in profile.files)
     name = ".pt.trace.json" if BACKEND == "torch" else ".xplane.pb"
     assert any(path.name.endswith(name) for path in profile.files)
 

@@ -3,7 +3,7 @@
 import keras
 import pytest
 from support.groups import assert_trains_as_one_process
-from support.trainings import FAMILIES
+from support.trainings import FAMILIES, every_way
 
 from kzoo import training
 from kzoo.errors import InputError
@@ -21,18 +21,7 @@ def test_two_processes_train_as_one(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize(
-    ("options", "tolerance"),
-    [
-        ({}, 1e-6),
-        ({"gradient_accumulation_steps": 3}, 1e-6),
-        ({"use_ema": True, "ema_momentum": 0.9}, 1e-6),
-        # Gradients of a matrix are rounded to 8 or 11 bits before they are added up.
-        ({"precision": "mixed_bfloat16"}, 1e-2),
-        ({"precision": "mixed_float16"}, 2e-3),
-    ],
-    ids=["plain", "accumulated", "averaged", "bfloat16", "float16"],
-)
+@every_way
 def test_fifty_steps_of_two_processes(family, options, tolerance, tmp_path):
     options = {"epochs": 17, "data": {"count": 11, "batch_size": 5}, **options}
     assert_trains_as_one_process(

@@ -6,12 +6,12 @@ import keras
 
 from kzoo.layers import global_rows
 from kzoo.training.distribution import group
-from kzoo.training.distribution.tensorflow_data import Sharing, own_share
-from kzoo.training.distribution.tensorflow_losses import (
+from kzoo.training.distribution.share_losses import (
     ShareWeights,
     share_losses,
     weighing,
 )
+from kzoo.training.distribution.tensorflow_data import Sharing, own_share
 from kzoo.training.distribution.tensorflow_updates import (
     changes,
     hold_in_common,

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from keras import ops, tree
 
 from kzoo.training.distribution import group
+from kzoo.training.distribution.share_losses import ShareWeights
 from kzoo.training.distribution.shares import Share
-from kzoo.training.distribution.tensorflow_losses import ShareWeights
 
 _STATE = threading.local()
 

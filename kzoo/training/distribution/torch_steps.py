@@ -5,7 +5,7 @@ from keras import ops
 
 from kzoo.layers import global_rows
 from kzoo.training.distribution import group
-from kzoo.training.distribution.tensorflow_losses import share_losses, weighing
+from kzoo.training.distribution.share_losses import share_losses, weighing
 from kzoo.training.distribution.torch_rows import Received, added, own_rows
 
 
