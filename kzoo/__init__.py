@@ -1,14 +1,24 @@
 """kzoo: text models in Keras that train, and ship as proven artefacts.
 
 The floors, each importing only what stands under it: `kzoo.layers`,
-`kzoo.tokenizers`, `kzoo.data` and `kzoo.training`; then `kzoo.models`,
-`kzoo.export` and `kzoo.cli`. A floor is loaded when it is first asked for.
+`kzoo.tokenizers`, `kzoo.data`, `kzoo.generation` and `kzoo.training`; then
+`kzoo.models`, `kzoo.export` and `kzoo.cli`. A floor is loaded when it is first
+asked for.
 """
 
 import importlib
 from importlib import metadata
 
-_FLOORS = ("cli", "data", "export", "layers", "models", "tokenizers", "training")
+_FLOORS = (
+    "cli",
+    "data",
+    "export",
+    "generation",
+    "layers",
+    "models",
+    "tokenizers",
+    "training",
+)
 
 __all__ = ["__version__", *_FLOORS]
 

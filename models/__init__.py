@@ -3,7 +3,7 @@
 A family, and Keras with it, is loaded when it is first asked for.
 """
 
-import importlib
+from kzoo.lazy import lazily
 
 _HOMES = {
     "Classification": "classification",
@@ -14,22 +14,6 @@ _HOMES = {
     "list_presets": "presets",
 }
 
-__all__ = [
-    "Classification",
-    "GPT2CausalLM",
-    "TextClassifier",
-    "Translator",
-    "layout_map",
-    "list_presets",
-]
+__all__ = [*_HOMES]
 
-
-def __getattr__(name: str):
-    if name in _HOMES:
-        home = importlib.import_module(f"kzoo.models.{_HOMES[name]}")
-        return getattr(home, name)
-    raise AttributeError(f"module 'kzoo.models' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazily(__name__, _HOMES)

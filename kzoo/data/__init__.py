@@ -4,7 +4,6 @@ Texts come from files, TFDS or a grammar. Nothing here loads a backend before
 batches for it are asked for.
 """
 
-import importlib
 from typing import TYPE_CHECKING
 
 from kzoo.data.block_order import BlockOrder
@@ -25,6 +24,7 @@ from kzoo.data.token_files import is_token_folder, prepare_tokens
 from kzoo.data.token_stream import TokenStream, tokenize_corpus
 from kzoo.data.translation_batches import TranslationBatches
 from kzoo.data.translation_loading import translation_batches
+from kzoo.lazy import lazily
 
 if TYPE_CHECKING:
     from kzoo.data.prepare_tfds import prepare
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from kzoo.data.set_epoch import SetEpoch
 
 _LAZY = {
-    "SetEpoch": "kzoo.data.set_epoch",
-    "TokenDataset": "kzoo.data.python_dataset",
-    "prepare": "kzoo.data.prepare_tfds",
+    "SetEpoch": "set_epoch",
+    "TokenDataset": "python_dataset",
+    "prepare": "prepare_tfds",
 }
 
 __all__ = [
@@ -72,12 +72,4 @@ __all__ = [
     "translation_batches",
 ]
 
-
-def __getattr__(name: str):
-    if name in _LAZY:
-        return getattr(importlib.import_module(_LAZY[name]), name)
-    raise AttributeError(f"module 'kzoo.data' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazily(__name__, _LAZY)

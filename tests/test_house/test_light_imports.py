@@ -1,8 +1,10 @@
 """What an import loads, asked of a fresh process."""
 
 import os
+import pathlib
 import subprocess
 import sys
+import tomllib
 
 import keras
 import pytest
@@ -42,7 +44,17 @@ def by_keras():
 
 
 @pytest.mark.parametrize(
-    "name", ["layers", "tokenizers", "data", "training", "models", "export", "cli"]
+    "name",
+    [
+        "layers",
+        "tokenizers",
+        "data",
+        "generation",
+        "training",
+        "models",
+        "export",
+        "cli",
+    ],
 )
 def test_a_floor_loads_no_other_backend_and_no_exporter(name, by_keras):
     found = loaded(f"import kzoo.{name}")
@@ -69,10 +81,27 @@ def test_kzoo_itself_is_light():
 
 
 @pytest.mark.backend_free
-def test_a_floor_is_loaded_when_it_is_asked_for():
-    found = loaded("import kzoo; kzoo.layers.EncoderBlock")
-    assert "kzoo.layers.encoder_block" in found
+@pytest.mark.parametrize(
+    ("name", "module"),
+    [
+        ("layers.EncoderBlock", "layers.encoder_block"),
+        ("generation.TopP", "generation.samplers"),
+    ],
+)
+def test_a_floor_is_loaded_when_it_is_asked_for(name, module):
+    found = loaded(f"import kzoo; kzoo.{name}")
+    assert f"kzoo.{module}" in found
     assert "kzoo.models" not in found
+
+
+@pytest.mark.backend_free
+def test_every_floor_can_be_asked_for():
+    import kzoo
+
+    text = (pathlib.Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8")
+    packages = tomllib.loads(text)["tool"]["setuptools"]["packages"]
+    floors = {name.split(".")[1] for name in packages if name.count(".") == 1}
+    assert floors == set(kzoo.__all__) - {"__version__"}
 
 
 @pytest.mark.backend_free

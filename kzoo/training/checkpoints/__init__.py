@@ -3,7 +3,7 @@
 Keras is loaded when a part that needs it is first asked for.
 """
 
-import importlib
+from kzoo.lazy import lazily
 
 _MODULES = {
     "Checkpoints": "callback",
@@ -13,15 +13,4 @@ _MODULES = {
 
 __all__ = [*_MODULES]
 
-
-def __getattr__(name: str):
-    if name in _MODULES:
-        module = importlib.import_module(f"kzoo.training.checkpoints.{_MODULES[name]}")
-        return getattr(module, name)
-    raise AttributeError(
-        f"module 'kzoo.training.checkpoints' has no attribute {name!r}"
-    )
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazily(__name__, _MODULES)
