@@ -6,6 +6,7 @@ import pytest
 from keras import ops
 from support.small_fits import small_model
 
+from kzoo import training
 from kzoo.errors import InputError
 from kzoo.training import SkipNonFinite
 
@@ -80,6 +81,26 @@ def test_a_lost_step_leaves_no_trace(name, jit_compile):
     assert history.pop("skipped_steps") == [1]
     assert history == {k: pytest.approx(v, rel=1e-6) for k, v in expected.items()}
     for one, two in zip(state_of(model), state_of(other), strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.tensorflow_only
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_step_that_one_replica_loses_is_lost_for_all(name):
+    """The row without numbers lies in the first replica's share."""
+    strategy = training.strategy("mirrored")
+    assert strategy.num_replicas_in_sync == 2
+    x, y = data(bad=(2,))
+    kept = np.r_[0 : 2 * BATCH, 3 * BATCH : STEPS * BATCH]
+    states, histories = [], []
+    for rows, callbacks in ((slice(None), [SkipNonFinite()]), (kept, [])):
+        with strategy.scope():
+            model = training.distributed(model_with_statistics(OPTIMIZERS[name]()))
+        histories.append(fit(model, x[rows], y[rows], *callbacks).history)
+        states.append(state_of(model))
+    assert histories[0].pop("skipped_steps") == [1]
+    assert histories[0] == {k: pytest.approx(v) for k, v in histories[1].items()}
+    for one, two in zip(*states, strict=True):
         np.testing.assert_allclose(one, two, rtol=1e-6, atol=1e-7)
 
 
