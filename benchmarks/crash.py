@@ -134,7 +134,7 @@ class Supervisor:
         )
 
     def _life(self, folder: pathlib.Path, plan) -> str | None:
-        """Run one life; return what it said if it failed by itself, "" if killed."""
+        """Run one life; return what it said if it failed by itself, else None."""
         reads, writes = os.pipe()
         child = os.fork()
         if child == 0:

@@ -32,6 +32,16 @@ if keras.backend.backend() == "jax":
 SHARED_DATA = pathlib.Path(__file__).parents[2] / "shared" / "data"
 
 
+def pytest_configure(config):
+    """Keep what JAX compiles: half of its pass is programs that it has met before."""
+    folder = str(config.cache.mkdir("jax"))
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", folder)
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+    if keras.backend.backend() == "jax":  # which has read its environment by now
+        jax.config.update("jax_compilation_cache_dir", folder)
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+
+
 def pytest_collection_modifyitems(config, items):
     """Skip what does not belong to this backend's pass."""
     backend = keras.backend.backend()

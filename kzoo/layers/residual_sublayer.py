@@ -212,7 +212,8 @@ class ResidualSublayer(keras.layers.Layer):
         self._check_equal(inputs.shape, skip.shape, x.shape)
         if self.output_norm is not None:
             x = self.output_norm(x)
-        x = self.output_dropout(x, training=training)
+        if self.dropout:
+            x = self.output_dropout(x, training=training)
         if self.branch_scale is not None:
             x = self.branch_scale(x)
         if self.path_dropout is not None:

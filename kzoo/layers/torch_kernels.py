@@ -10,3 +10,19 @@ def layer_normalization(x, gamma, beta, epsilon: float):
     gamma, beta = (getattr(part, "value", part) for part in (gamma, beta))
     y = functional.layer_norm(x.float(), width, gamma, beta, epsilon)
     return y.to(x.dtype)
+
+
+def attention(query, key, value, mask, scale: float):
+    """Return `kernels.attention` by torch's own, on the tensors as they lie."""
+    import torch
+    from torch.nn import functional
+
+    query, key, value = (x.transpose(1, 2) for x in (query, key, value))
+    if mask is not None:
+        # Added to the scores: so large that nothing is left of them.
+        least = -0.7 * torch.finfo(query.dtype).max
+        mask = torch.where(mask, 0.0, least).to(query.dtype)
+    mixed = functional.scaled_dot_product_attention(
+        query, key, value, attn_mask=mask, scale=scale
+    )
+    return mixed.transpose(1, 2)

@@ -8,7 +8,7 @@ import numpy as np
 
 import support.worker
 from kzoo.training.distribution import launching
-from support.trainings import data_of, difference, trained
+from support.trainings import data_of, difference, inputs_of, trained
 
 WORKER = pathlib.Path(support.worker.__file__)
 
@@ -43,9 +43,7 @@ def assert_trains_as_one_process(
     status = launching.launch([*command, json.dumps({**options, **told})], workers)
     assert status == 0
     one, history = trained(family, "none", **options)
-    data = data_of(family)
-    inputs = data.map(lambda x, *rest: x) if hasattr(data, "map") else data
-    expected = one.predict(inputs, verbose=0)
+    expected = one.predict(inputs_of(data_of(family)), verbose=0)
     count = len(one.get_weights())
     for rank in range(workers):
         with np.load(pathlib.Path(folder, f"{rank}.npz")) as saved:

@@ -17,6 +17,7 @@ from kzoo.generation import (
     RandomSampler,
     TopP,
     check_prompts,
+    compiled,
     generate_ids,
     token_steps,
 )
@@ -29,6 +30,27 @@ def test_greedy_ids_are_those_of_whole_calls(model):
     for prompt, ids in zip(prompts(), found, strict=True):
         assert ids.tolist() == greedy_text(model, prompt, 17)
     assert len({tuple(ids) for ids in found}) == len(found)
+
+
+@pytest.mark.tensorflow_only
+def test_steps_of_large_models_are_compiled_by_xla(monkeypatch):
+    import tensorflow as tf
+
+    asked, function = [], tf.function
+
+    def spy(*args, jit_compile=None, **kwargs):
+        asked.append(jit_compile)
+        return function(*args, jit_compile=jit_compile, **kwargs)
+
+    model = small_gpt2()
+    expected = [greedy_text(model, prompt, 5) for prompt in prompts()]
+    monkeypatch.setattr(tf, "function", spy)
+    generate_ids(small_gpt2(), prompts(), max_new_tokens=2)
+    assert True not in asked
+    monkeypatch.setattr(compiled, "XLA_FROM", 1)
+    found = generate_ids(model, prompts(), max_new_tokens=5)
+    assert [ids.tolist() for ids in found] == expected
+    assert asked.count(True) == 1
 
 
 def test_a_prompt_alone_gives_what_it_gives_among_others(model):

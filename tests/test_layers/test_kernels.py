@@ -180,3 +180,27 @@ def test_the_gradient_of_a_lookup_counts_an_id_twice_in_one_row():
     np.add.at(expected, ids[0], upstream[0])
     assert isinstance(found, tf.Tensor)
     assert_close(found, expected, 1e-6)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="cuDNN's is JAX's")
+def test_attention_of_a_gpu_under_jax(monkeypatch):
+    """What Keras does with the call where there is no cuDNN; and the switch."""
+    import jax
+
+    from kzoo.layers import jax_kernels
+
+    query, key, value = (
+        keras.ops.convert_to_tensor(array(B, T, N, H)) for _ in range(3)
+    )
+    mask = np.ones((B, 1, T, T), "bool")
+    mask[0, 0, 1] = False  # attends to nothing
+    mask[1, 0, :, 2:] = False
+    expected = k.attention(query, key, value, mask, H**-0.5)
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    assert k._own_kernels() is jax_kernels
+    assert_close(k.attention(query, key, value, mask, H**-0.5), expected, 1e-6)
+    keras.config.disable_flash_attention()
+    try:
+        assert k._own_kernels() is None
+    finally:
+        keras.config.enable_flash_attention()

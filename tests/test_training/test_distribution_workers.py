@@ -11,7 +11,8 @@ import time
 import numpy as np
 import pytest
 import support.worker
-from support.trainings import FAMILIES, data_of, difference, inputs_of, trained
+from support.groups import assert_trains_as_one_process
+from support.trainings import FAMILIES
 
 from kzoo.training.distribution import environments, launching
 
@@ -115,21 +116,7 @@ def test_gpus_are_shared_equally():
 def test_two_workers_train_as_one_process(family, tmp_path):
     """Fifty steps, with uneven and empty shares."""
     options = {"epochs": 17, "data": {"count": 11, "batch_size": 5}}
-    command = [sys.executable, str(WORKER), "multiworker", family, str(tmp_path)]
-    assert launching.launch([*command, json.dumps(options)], 2) == 0
-    one, history = trained(family, "none", **options)
-    data = data_of(family)
-    expected = one.predict(inputs_of(data), verbose=0)
-    for rank in range(2):
-        with np.load(tmp_path / f"{rank}.npz") as saved:
-            weights = [saved[f"w{i}"] for i in range(len(one.get_weights()))]
-            shared = json.loads(str(saved["history"]))
-            predicted = saved["predicted"]
-        twin = type("Weights", (), {"get_weights": lambda self, w=weights: w})()
-        assert difference(one, twin) < 1e-6
-        for name, values in history.items():
-            np.testing.assert_allclose(shared[name], values, rtol=1e-5)
-        np.testing.assert_allclose(predicted, expected, rtol=1e-4, atol=1e-5)
+    assert_trains_as_one_process("multiworker", family, tmp_path, **options)
 
 
 LONG = {"epochs": 12, "data": {"count": 11, "batch_size": 5}, "every_steps": 2}
