@@ -74,8 +74,8 @@ def _jax(function, model, spent, kernels_of_a_step):
 def _tensorflow(function, model, spent, kernels_of_a_step):
     """Trace one graph for every batch and length; only trailing sizes are fixed.
 
-    XLA compiles that of a large model's step, for each batch and width of the caches: it
-    takes a fifth to a third less time so. What a small one saves is less than the
+    XLA compiles that of a large model's step, for each batch and width of the caches:
+    it takes a fifth to a third less time so. What a small one saves is less than the
     seconds that every compilation takes.
     """
     import tensorflow as tf
