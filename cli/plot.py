@@ -99,8 +99,7 @@ def depth(
         if kind is not None:
             checks.one_of(("mlp", "encoder"), kind=kind)
             settings = tuple(one for one in settings if one.kind == kind)
-        tables = depth_study.run_study(settings, seed, console.say)
-        depth_study.write_tables(tables, out)
+        tables = depth_study.run_study(settings, seed, console.say, out)
     else:
         tables = depth_study.read_tables(drawn_from)
     files = [str(path) for path in draw_depth(tables, out)]

@@ -13,7 +13,7 @@ import pathlib
 
 from kzoo.cli.depth_figures import draw_depth
 from kzoo.training.depth_stacks import RECIPES
-from kzoo.training.depth_study import SETTINGS, run_study, write_tables
+from kzoo.training.depth_study import SETTINGS, run_study
 
 
 def main():
@@ -46,8 +46,7 @@ def main():
         if options.kind in (None, setting.kind)
     ]
 
-    tables = run_study(settings, options.seed, say=print)
-    write_tables(tables, options.out)
+    tables = run_study(settings, options.seed, print, options.out)
     for path in draw_depth(tables, options.out):
         print(path)
 

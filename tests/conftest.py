@@ -29,11 +29,16 @@ if keras.backend.backend() == "jax":
 
     jax.config.update("jax_num_cpu_devices", 4)
 
+# The pass in which a test of a mark runs. What depends on no backend has its home where
+# nothing is traced or compiled before it runs.
+HOMES = {"tensorflow_only": "tensorflow", "backend_free": "torch"}
 SHARED_DATA = pathlib.Path(__file__).parents[2] / "shared" / "data"
 
 
 def pytest_configure(config):
-    """Keep what JAX compiles: half of its pass is programs that it has met before."""
+    """Keep what JAX compiles, so that a second run is quick."""
+    if not hasattr(config, "cache"):
+        return
     folder = str(config.cache.mkdir("jax"))
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", folder)
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
@@ -44,14 +49,19 @@ def pytest_configure(config):
 
 def pytest_collection_modifyitems(config, items):
     """Skip what does not belong to this backend's pass."""
-    backend = keras.backend.backend()
-    reason = "runs in the TensorFlow pass"
     for item in items:
-        for mark in ("tensorflow_only", "backend_free"):
-            if item.get_closest_marker(mark) and backend != "tensorflow":
+        for mark, home in HOMES.items():
+            if item.get_closest_marker(mark) and keras.backend.backend() != home:
+                reason = f"runs in the {home} pass"
                 item.add_marker(pytest.mark.skip(reason=reason))
-        if item.get_closest_marker("slow") and not config.getoption("-m"):
+        if _is_slow(item) and not config.getoption("-m"):
             item.add_marker(pytest.mark.skip(reason="slow: make test-slow"))
+
+
+def _is_slow(item):
+    """Return whether a test waits for the slow pass, here or anywhere."""
+    named = {name for mark in item.iter_markers("slow_on") for name in mark.args}
+    return bool(item.get_closest_marker("slow")) or keras.backend.backend() in named
 
 
 @pytest.fixture(autouse=True)

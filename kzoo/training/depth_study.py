@@ -29,6 +29,12 @@ BATCH = 64
 # The loss of a stack that knows nothing: it has learnt under 0.9 of that.
 CHANCE = {"mlp": np.log(CLASSES), "encoder": np.log(TOKENS)}
 LEARNT = 0.9
+_STACK = ("kind", "recipe", "depth")
+COLUMNS = {
+    "layers": (*_STACK, "layer", "gradient", "activation"),
+    "losses": (*_STACK, "warmup", "rate", "first", "last"),
+    "rates": (*_STACK, "largest_rate"),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,6 +115,7 @@ def run_study(
     settings: Iterable[Setting],
     seed: int = 0,
     say: Callable[[str], None] = lambda text: None,
+    folder: str | os.PathLike | None = None,
 ) -> dict[str, list[Row]]:
     """Measure everything that the settings ask for.
 
@@ -116,13 +123,15 @@ def run_study(
         settings: One for each kind of stack; `SETTINGS` has two of each size.
         seed: Of weights and data.
         say: Called with a line for each stack.
+        folder: Where the tables are written after each stack, or None: what hours
+            have measured is kept if the last hour is not waited for.
 
     Returns:
         `"layers"`: gradient norm and activation scale of each block before training.
         `"losses"`: the loss after the steps by depth, with and without warm-up.
         `"rates"`: the largest learning rate that learns by depth; nan if none does.
     """
-    tables: dict[str, list[Row]] = {"layers": [], "losses": [], "rates": []}
+    tables: dict[str, list[Row]] = {name: [] for name in COLUMNS}
     for setting in settings:
         for name in setting.recipes:
             for depth in sorted({*setting.depths, *setting.train_depths}):
@@ -134,6 +143,8 @@ def run_study(
                 if depth in setting.train_depths:
                     tables["losses"] += [{**row, **x} for x in stack.losses()]
                     tables["rates"].append({**row, **stack.largest_rate()})
+                if folder is not None:
+                    write_tables(tables, folder)
                 keras.utils.clear_session(free_memory=False)
     return tables
 
@@ -148,7 +159,7 @@ def write_tables(tables: dict[str, list[Row]], folder: str | os.PathLike) -> Non
     for name, rows in tables.items():
         with replacing(os.path.join(folder, f"{name}.csv")) as path:
             with open(path, "w", newline="", encoding="utf-8") as file:
-                writer = csv.DictWriter(file, list(rows[0]))
+                writer = csv.DictWriter(file, COLUMNS[name])
                 writer.writeheader()
                 writer.writerows(rows)
 
@@ -163,7 +174,7 @@ def read_tables(folder: str | os.PathLike) -> dict[str, list[Row]]:
         The rows by name; what looks like a number is one.
     """
     tables = {}
-    for name in ("layers", "losses", "rates"):
+    for name in COLUMNS:
         path = os.path.join(folder, f"{name}.csv")
         with open(path, newline="", encoding="utf-8") as file:
             tables[name] = [

@@ -44,6 +44,7 @@ def page_data(path):
     return json.loads(found[1])
 
 
+@pytest.mark.slow_on("jax")
 def test_both_files_and_what_the_page_holds(run, translator, tmp_path, capfd):
     out = tmp_path / "seen.png"
     done = command(capfd, "plot", "attention", run, TEXT, "--out", out, "--json")
@@ -82,6 +83,7 @@ def test_the_scores_are_the_models(translator):
     assert decoder.read == ["<s>", *cross.readers[:-1]]
 
 
+@pytest.mark.slow_on("jax")
 def test_gpt2_and_classifier():
     (found,) = read_attention(lettered_gpt2(), "a b\n")
     assert found.readers == ["a", "·", "b", "⏎"]

@@ -103,6 +103,7 @@ def test_mixed_precision_keeps_float32_weights(precision, tmp_path, capfd):
     }
 
 
+@pytest.mark.slow_on("jax")
 def test_averaged_weights(tmp_path, capfd):
     arguments = train_arguments(tmp_path / "a", "--epochs", 2, "--ema", 0.5, "--json")
     done = command(capfd, *arguments)

@@ -71,6 +71,7 @@ def run(text, tmp_path_factory):
     return out
 
 
+@pytest.mark.slow_on("jax")
 def test_evaluation_measures_both_windows_on_the_runs_own_cut(run, text, capfd):
     done = command(capfd, "evaluate", run, "--data", text, "--stride", 5, "--json")
     assert done.status == 0, done.err

@@ -146,6 +146,7 @@ def test_a_pass_that_is_given_up_does_not_count():
     assert data.batches.order.epoch == 0
 
 
+@pytest.mark.slow_on("jax")
 def test_fit_passes_over_epochs():
     model = TinyLM()
     from kzoo.training import compile_language_model

@@ -151,6 +151,7 @@ class Bag(keras.Model):
         return self.head(self.decoder(inputs["decoder_token_ids"]) + mean)
 
 
+@pytest.mark.slow_on("jax")
 @pytest.mark.parametrize("steps", [None, 5])
 def test_fit_takes_the_steps_of_the_order(tokenizer, pairs, steps):
     data = translation_batches(

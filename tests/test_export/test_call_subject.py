@@ -33,6 +33,7 @@ def axes(specs):
     return {spec.name: (spec.dtype, spec.axes) for spec in specs}
 
 
+@pytest.mark.slow_on("jax")
 def test_a_functional_model_declares_itself(functional):
     signature = CallSubject(functional).signature()
     assert axes(signature.inputs) == {

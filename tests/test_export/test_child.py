@@ -15,6 +15,7 @@ from kzoo.export.options import Options
 ONNX = {"format": "onnx", "layout": "plain", "input_signature": None}
 
 
+@pytest.mark.slow_on("jax")
 def test_a_classifier_of_any_backend(pre_norm, tmp_path):
     folder = tmp_path / "artefact"
     report = kzoo.export.to_onnx(pre_norm, folder, texts=["a good film"] * 2)

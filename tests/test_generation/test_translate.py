@@ -31,6 +31,7 @@ def model():
     )
 
 
+@pytest.mark.slow_on("jax")
 @pytest.mark.parametrize("beams", [1, 3])
 def test_results_come_in_order_whatever_runs_together(model, beams):
     options = {"num_beams": beams, "max_new_tokens": 11}
@@ -83,6 +84,7 @@ def test_empty_texts_have_empty_translations(model):
     assert nothing.score == 0
 
 
+@pytest.mark.slow_on("jax")
 def test_a_prefix_begins_the_translation(model):
     plain = translate(model, GERMAN[0], num_beams=2, max_new_tokens=7)[0]
     found = translate(model, GERMAN[:2], prefix="The man", num_beams=2)
@@ -119,6 +121,7 @@ def test_limits_by_number_and_by_ratio(model):
     assert len(row[0].token_ids) <= size // 2
 
 
+@pytest.mark.slow_on("jax")
 @pytest.mark.parametrize(
     "options",
     [{"num_beams": 1}, {"num_beams": 2}, {"sampler": Greedy()}],

@@ -142,6 +142,7 @@ def log_probability(model, source, text):
     return found[np.arange(len(text)), text].sum()
 
 
+@pytest.mark.slow_on("jax")
 def test_wide_beams_find_the_best_of_all_texts():
     tiny = small_translator(vocabulary_size=31, pad_id=30, num_layers=1, seed=3)
     source, limit, letters = [4, 2, 0], 3, range(1, 30)
@@ -166,6 +167,7 @@ def test_wide_beams_find_the_best_of_all_texts():
     assert found.score == pytest.approx(best[0], abs=1e-5)
 
 
+@pytest.mark.slow_on("jax")
 @pytest.mark.parametrize(
     "search",
     [GreedySearch(), BeamSearch(3), BeamSearch(5, length_penalty=0.3)],
@@ -198,6 +200,7 @@ def test_each_row_has_a_limit_of_its_own(model):
         assert found[3][0].token_ids.tolist() == whole[3][0].token_ids.tolist()
 
 
+@pytest.mark.slow_on("jax")
 def test_caches_widen_for_long_translations(model):
     # The caches begin with room for the source's length and a few more.
     (short,) = search_ids(BeamSearch(2), model, sources((2,)), max_new_tokens=37)

@@ -76,6 +76,7 @@ def foreign_to_layers(root):
     allowed = set(sys.stdlib_module_names) | {"keras", "numpy"}
     # The files whose job a backend is.
     edges = {
+        ("jax_kernels.py", "jax"),
         ("tensorflow_kernels.py", "tensorflow"),
         ("torch_kernels.py", "torch"),
     }

@@ -45,6 +45,7 @@ def empty(block, length):
     return KeyValueCache.empty(B, length, heads, D // N)
 
 
+@pytest.mark.slow_on("jax")
 @pytest.mark.parametrize("options", ATTENTIONS.values(), ids=ATTENTIONS)
 @pytest.mark.parametrize("fixed", [True, False], ids=["fixed", "growing"])
 @pytest.mark.parametrize("placement", ["pre", "post"])

@@ -39,6 +39,7 @@ def test_the_page_about_layers_runs_and_names_every_layer():
     assert not missing
 
 
+@pytest.mark.slow_on("jax")
 @pytest.mark.parametrize("page", ["attention", "positions"])
 def test_the_examples_of_a_page_run(page):
     path = ROOT / "docs" / f"{page}.md"

@@ -175,6 +175,7 @@ def test_a_config_of_another_family(tmp_path):
         GPT2CausalLM.from_preset(tmp_path)
 
 
+@pytest.mark.slow_on("jax")
 def test_packed_texts_are_as_each_alone(tmp_path):
     huggingface_model().save_pretrained(tmp_path)
     model = GPT2CausalLM.from_preset(tmp_path)

@@ -137,6 +137,7 @@ def test_positions_that_count_are_learned():
         )
 
 
+@pytest.mark.slow_on("jax")
 def test_the_preset_has_the_published_sizes():
     """One layer of twelve: the tables are what is looked at."""
     model = TextClassifier.from_preset("roberta-base", num_layers=1)

@@ -54,6 +54,7 @@ VARIANTS = {
 }
 
 
+@pytest.mark.slow_on("jax")
 @pytest.mark.parametrize("name", VARIANTS)
 def test_round_trips(name, tmp_path):
     model = tiny(**VARIANTS[name])
@@ -108,6 +109,7 @@ def with_ngrams(**overrides):
     return model, kzoo.data.batches(texts, model.tokenizer, batch_size=4)
 
 
+@pytest.mark.slow_on("jax")
 def test_fit_counts_the_ngrams_first():
     model, data = with_ngrams()
     assert not model.ngrams.adapted
@@ -139,6 +141,7 @@ def test_encoder_reads_the_first_tokens_and_ngrams_all():
     assert np.abs(after[0] - after[1]).max() > 1e-3
 
 
+@pytest.mark.slow_on("jax")
 def test_classify_keeps_the_order():
     model = tiny()
     texts = ["a " * n for n in (9, 1, 30, 4)] + TEXTS
@@ -192,6 +195,7 @@ def test_attention_scores():
         assert not layer[1, :, :, 4:].any()
 
 
+@pytest.mark.slow_on("jax")
 def test_presets_have_the_published_sizes():
     assert list(list_presets("TextClassifier")) == list(PRESETS["TextClassifier"])
     sizes = {

@@ -291,6 +291,7 @@ def test_folders_and_archives_give_the_model_back(options, tmp_path):
         assert again.arguments == model.arguments
 
 
+@pytest.mark.slow_on("jax")
 @pytest.mark.parametrize("columns", [0, T], ids=["growing", "fixed"])
 def test_cached_steps_are_the_whole_call(columns):
     model, inputs = small_translator(), batch()

@@ -148,6 +148,7 @@ def test_lora_by_pattern(pattern, count):
     assert len(lora_layers(model)) == count
 
 
+@pytest.mark.slow_on("jax")
 def test_other_weights_train_beside_the_adapters():
     model = encoder()
     training.enable_lora(model, 2, pattern="attention", train="head|norm/")
@@ -159,6 +160,7 @@ def test_other_weights_train_beside_the_adapters():
     assert moved == expected
 
 
+@pytest.mark.slow_on("jax")
 def test_merging_keeps_the_answers_and_takes_the_adapters_away():
     model = encoder()
     names = list(values(model))
@@ -173,6 +175,7 @@ def test_merging_keeps_the_answers_and_takes_the_adapters_away():
     training.enable_lora(model, 1)
 
 
+@pytest.mark.slow_on("jax")
 def test_a_merged_model_comes_back_from_a_keras_file(tmp_path):
     model = encoder()
     training.enable_lora(model, 2)
@@ -266,6 +269,7 @@ def test_lora_says_what_is_wrong(tmp_path):
         training.enable_lora(model, 2)
 
 
+@pytest.mark.slow_on("jax")
 @pytest.mark.parametrize(("mode", "tolerance"), [("int8", 0.03), ("int4", 0.4)])
 def test_quantised_models_answer_alike_and_come_back(mode, tolerance, tmp_path):
     model = encoder()
@@ -282,6 +286,7 @@ def test_quantised_models_answer_alike_and_come_back(mode, tolerance, tmp_path):
     assert_close(again(IDS), found, 1e-6)
 
 
+@pytest.mark.slow_on("jax")
 @pytest.mark.parametrize(("mode", "pattern"), [("int8", None), ("int4", "feed_for")])
 def test_a_quantised_model_of_the_zoo_comes_back_from_an_archive(
     mode, pattern, tmp_path
@@ -314,6 +319,7 @@ def test_a_fused_projection_has_scales_by_column():
     assert error.max() <= 0.5 / 127 * 1.01
 
 
+@pytest.mark.slow_on("jax")
 def test_adapters_beside_quantised_kernels():
     model = encoder()
     training.quantize(model, "int8")

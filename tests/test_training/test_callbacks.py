@@ -26,6 +26,7 @@ def schedule():
     return WarmupDecay(0.1, total_steps=2 * STEPS, warmup_steps=3)
 
 
+@pytest.mark.slow_on("jax")
 def test_history_has_a_row_for_each_epoch(tmp_path):
     log = HistoryLog(tmp_path / "run")
     result = small_fit(small_model(), log, epochs=3)

@@ -65,6 +65,7 @@ def test_a_training_that_has_ended_does_nothing(tmp_path):
     assert train(tmp_path, (1,)) == first
 
 
+@pytest.mark.slow_on("jax")
 def test_several_steps_at_once(tmp_path):
     if keras.backend.backend() == "torch":
         pytest.skip("Keras takes one step at a time on PyTorch")
@@ -186,6 +187,7 @@ def test_a_request_in_the_validation_saves_what_was_before_it(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == [f"step-{STEPS:09d}"]
 
 
+@pytest.mark.slow_on("jax")
 def test_without_data_epochs_are_whole(tmp_path):
     x = np.arange(12, dtype="float32").reshape(6, 2)
 

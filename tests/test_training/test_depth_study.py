@@ -17,6 +17,7 @@ TINY = depth_study.Setting(
 )
 
 
+@pytest.mark.slow_on("jax")
 @pytest.mark.parametrize("kind", ["mlp", "encoder"])
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_recipe_makes_a_stack(kind, name):
@@ -28,9 +29,16 @@ def test_every_recipe_makes_a_stack(kind, name):
     assert np.isfinite(logits).all()
 
 
+@pytest.mark.slow_on("jax")
 def test_the_tables_have_a_row_for_everything_that_was_asked(tmp_path):
     said = []
-    tables = depth_study.run_study([TINY], say=said.append)
+
+    def say(line):
+        said.append(line)
+        rows = depth_study.read_tables(tmp_path)["rates"] if said[1:] else []
+        assert len(rows) == len(said) - 1  # what was measured is written
+
+    tables = depth_study.run_study([TINY], say=say, folder=tmp_path)
     assert said == ["mlp plain 1", "mlp plain 3", "mlp pre 1", "mlp pre 3"]
     assert [row["layer"] for row in tables["layers"]] == [1, 2, 3] * 2
     assert all(row["gradient"] > 0 < row["activation"] for row in tables["layers"])
@@ -39,7 +47,6 @@ def test_the_tables_have_a_row_for_everything_that_was_asked(tmp_path):
     assert losses == [("plain", 1), ("plain", 3), *warmed]
     assert [row["warmup"] for row in tables["losses"]] == [0, 0, 0, 1, 0, 1]
     assert [row["depth"] for row in tables["rates"]] == [1, 3, 1, 3]
-    depth_study.write_tables(tables, tmp_path)
     again = depth_study.read_tables(tmp_path)
     for name, rows in tables.items():
         assert len(again[name]) == len(rows)

@@ -25,6 +25,7 @@ def some_batch(rows=3, length=7, vocabulary=9):
     return inputs, ids[:, 1:], weights
 
 
+@pytest.mark.slow_on("jax")
 def test_loss_and_metrics_are_those_of_the_tokens_that_count():
     model = TinyLM()
     compile_language_model(model, metrics=("accuracy", "perplexity"), jit_compile=False)
@@ -60,6 +61,7 @@ def built_model(seed=3, **sizes):
     return model
 
 
+@pytest.mark.slow_on("jax")
 def test_accumulated_gradients_are_those_of_one_batch():
     stream = random_stream(200)
     ends = []
@@ -148,6 +150,7 @@ class Stack(keras.Model):
         return x @ keras.ops.transpose(self.token.embeddings)
 
 
+@pytest.mark.slow_on("jax")
 @pytest.mark.parametrize("jit", [False, True])
 @pytest.mark.parametrize("dropout", [0.0, 0.5])
 def test_blocks_computed_again_give_the_same_training(jit, dropout):

@@ -69,6 +69,7 @@ OPTIMIZERS = {
 }
 
 
+@pytest.mark.slow_on("jax")
 @pytest.mark.parametrize("jit_compile", JITS)
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_a_lost_step_leaves_no_trace(name, jit_compile):
