@@ -72,6 +72,8 @@ def _line(panel, name, points, **kwargs):
         "linewidth": 1.6,
         **kwargs,
     }
+    if len(points) == 1:  # a line of one point would not be seen
+        given.setdefault("marker", "o")
     if points:
         panel.plot(*zip(*points, strict=True), **given)
 
@@ -111,7 +113,7 @@ def _by_layer(rows, column, name):
                 if r["recipe"] == recipe
             ]
             _line(panel, recipe, points)
-        panel.set_yscale("log")
+        _plain_log_axis(panel)
         panel.set_xlabel(f"block, of {depth}", fontsize=9, color=GREY)
         panel.set_ylabel(name, fontsize=9, color=GREY)
     _legend(figure, rows)
@@ -161,6 +163,7 @@ def _rates(rows):
         of_kind = [row for row in rows if row["kind"] == kind]
         found = [row["largest_rate"] for row in of_kind]
         floor = min((r for r in found if math.isfinite(r)), default=1e-4) / 3
+        below = floor / 1.15
         names = [n for n in _STYLES if any(r["recipe"] == n for r in of_kind)]
         for index, recipe in enumerate(names):
             # Rates lie on a grid: lines that coincide are moved apart a little.
@@ -168,7 +171,7 @@ def _rates(rows):
             points = [
                 (
                     r["depth"],
-                    (r["largest_rate"] if r["largest_rate"] > 0 else floor) * shift,
+                    (r["largest_rate"] if r["largest_rate"] > 0 else below) * shift,
                 )
                 for r in of_kind
                 if r["recipe"] == recipe
@@ -184,11 +187,18 @@ def _rates(rows):
             fontsize=8,
             color=GREY,
         )
-        panel.set_yscale("log")
+        _plain_log_axis(panel)
+        panel.set_yticks(sorted({rate for rate in found if math.isfinite(rate)}))
         _depth_axis(panel, of_kind)
         panel.set_ylabel("learning rate", fontsize=9, color=GREY)
     _legend(figure, rows)
     return figure
+
+
+def _plain_log_axis(panel):
+    """Let the numbers of a logarithmic axis be written as 0.01, without a formula."""
+    panel.set_yscale("log")
+    panel.yaxis.set_major_formatter("{x:g}")
 
 
 def _depth_axis(panel, rows):

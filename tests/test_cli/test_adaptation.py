@@ -73,7 +73,7 @@ def tuned(capfd, family, data, runs, out, *more):
     )  # fmt: skip
 
 
-@pytest.mark.slow_on("jax")
+@pytest.mark.slow_on("jax", "tensorflow")
 @pytest.mark.parametrize("family", FAMILIES)
 def test_adapters_are_trained_and_saved_as_kernels(family, data, runs, tmp_path, capfd):
     out = tmp_path / "run"

@@ -8,6 +8,7 @@ import pytest
 from support.commands import command, one_line
 
 import kzoo.data
+from kzoo.cli import depth_figures
 from kzoo.errors import InputError
 from kzoo.models import TextClassifier, list_presets
 from kzoo.models.parameter_count import parameter_count
@@ -132,6 +133,21 @@ def test_depth_is_drawn_from_tables(tmp_path, capfd):
     done = command(capfd, "plot", "depth", "--kind", "cnn")
     assert done.status == 2
     assert "mlp, encoder" in one_line(done)
+
+
+@pytest.mark.backend_free
+def test_numbers_of_the_depth_figures_are_plain():
+    row = {"kind": "mlp", "recipe": "pre", "depth": 2}
+    layers = [{**row, "layer": n, "gradient": 10.0**-n} for n in (1, 4)]
+    rates = [{**row, "largest_rate": 0.003}, {**row, "depth": 4, "largest_rate": 0.01}]
+    for figure, expected in (
+        (depth_figures._by_layer(layers, "gradient", "norm"), {"0.1", "0.01"}),
+        (depth_figures._rates(rates), {"0.003", "0.01"}),
+    ):
+        figure.canvas.draw()
+        found = {label.get_text() for label in figure.axes[0].get_yticklabels()}
+        assert expected <= found
+        assert not any("$" in text for text in found)
 
 
 @pytest.mark.tensorflow_only

@@ -44,7 +44,7 @@ def page_data(path):
     return json.loads(found[1])
 
 
-@pytest.mark.slow_on("jax")
+@pytest.mark.slow_on("jax", "tensorflow")
 def test_both_files_and_what_the_page_holds(run, translator, tmp_path, capfd):
     out = tmp_path / "seen.png"
     done = command(capfd, "plot", "attention", run, TEXT, "--out", out, "--json")

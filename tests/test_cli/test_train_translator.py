@@ -63,7 +63,7 @@ def run(pairs, tmp_path_factory):
     return out
 
 
-@pytest.mark.slow_on("jax")
+@pytest.mark.slow_on("jax", "tensorflow")
 def test_evaluation_is_that_of_the_parts(run, pairs, tmp_path, capfd):
     written = tmp_path / "translations.txt"
     done = command(

@@ -38,7 +38,7 @@ class Stdin:
         self.buffer = io.BytesIO(data)
 
 
-@pytest.mark.slow_on("jax")
+@pytest.mark.slow_on("jax", "tensorflow")
 def test_texts_of_the_command_line(run, model, capfd):
     done = command(capfd, "translate", run, *GERMAN[:3], "--num-beams", 2)
     assert done.status == 0, done.err

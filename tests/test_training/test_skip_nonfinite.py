@@ -69,9 +69,17 @@ OPTIMIZERS = {
 }
 
 
-@pytest.mark.slow_on("jax")
 @pytest.mark.parametrize("jit_compile", JITS)
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "accumulated",
+        *(
+            pytest.param(name, marks=pytest.mark.slow_on("jax", "tensorflow"))
+            for name in ("clipped", "averaged", "scaled")
+        ),
+    ],
+)
 def test_a_lost_step_leaves_no_trace(name, jit_compile):
     x, y = data(bad=(2,))
     model = model_with_statistics(OPTIMIZERS[name](), jit_compile)
