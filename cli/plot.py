@@ -69,7 +69,7 @@ def depth(
     ] = pathlib.Path("depth-study"),
     full: Annotated[
         bool,
-        typer.Option("--full", help="All recipes, 2 to 128 blocks: about an hour."),
+        typer.Option("--full", help="All recipes, 2 to 128 blocks: hours on a CPU."),
     ] = False,
     kind: Annotated[
         str | None,

@@ -1,7 +1,7 @@
 """Measure what depth does to stacks of residual blocks, and draw it.
 
     python examples/depth_study.py                      # a minute or two
-    python examples/depth_study.py --full --out study   # about an hour
+    python examples/depth_study.py --full --out study   # hours on a CPU
     python examples/depth_study.py --recipes pre post deep-norm --depths 2 16 104
 
 The first two are `kzoo plot depth` as well; the last asks a question of its own.
