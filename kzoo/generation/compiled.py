@@ -6,6 +6,7 @@ shapes, and sees weights that change in between.
 """
 
 import functools
+import itertools
 import math
 from collections.abc import Callable, Sequence
 
@@ -129,7 +130,8 @@ def _torch(function, model, spent, kernels_of_a_step):
                 graph = make_fx(run)(*(x.clone() for x in flat))
                 graph.graph.eliminate_dead_code()
                 graph.recompile()
-                recorded[key] = graph, results.pop()
+                # Of what came out the nesting alone: tensors would stay for ever.
+                recorded[key] = graph, _packed(results.pop(), itertools.repeat(None))
             graph, structure = recorded[key]
             return _packed(structure, iter(graph(*flat)))
 

@@ -53,6 +53,22 @@ def test_steps_of_large_models_are_compiled_by_xla(monkeypatch):
     assert asked.count(True) == 1
 
 
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="torch records calls")
+def test_what_a_recording_gave_is_not_kept(model):
+    made = []
+
+    def function(x):
+        made.append(weakref.ref(y := x * 2))
+        return (y,)
+
+    call = compiled.compiled(function, model)
+    for length in (3, 4):
+        assert call(np.ones(length))[0].shape == (length,)
+    gc.collect()
+    assert len(made) == 2
+    assert not any(found() is not None for found in made)
+
+
 def test_a_prompt_alone_gives_what_it_gives_among_others(model):
     together = generate_ids(model, prompts(), max_new_tokens=11)
     for prompt, ids in zip(prompts(), together, strict=True):
