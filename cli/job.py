@@ -159,7 +159,8 @@ class Job:
         if self.model.source and options.of_tokenizer:
             raise InputError(
                 "Trained weights keep the tokenizer that they were trained with.",
-                "--joint, --separate-vocabularies or --byte-fallback beside --from",
+                "--joint, --separate-vocabularies, --byte-fallback or --normalization "
+                "beside --from",
                 "Leave it out.",
             )
         if self.train.batch_size and options.batch_tokens:

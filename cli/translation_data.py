@@ -91,7 +91,8 @@ def choose_tokenizer(job: Job, settings: dict[str, Any], train, console: Console
 
     Args:
         job: The job, checked.
-        settings: Its settings: `tokenizer` (the kind), `joint`, `byte_fallback`.
+        settings: Its settings: `tokenizer` (the kind), `joint`, `byte_fallback`,
+            `normalization`.
         train: The pairs to train on.
         console: Where to tell about it.
 
@@ -110,7 +111,7 @@ def choose_tokenizer(job: Job, settings: dict[str, Any], train, console: Console
             raise InputError(
                 "A given tokenizer is taken as it is.",
                 "--tokenizer beside --vocabulary-size, --joint, "
-                "--separate-vocabularies or --byte-fallback",
+                "--separate-vocabularies, --byte-fallback or --normalization",
                 "Leave one of them out.",
             )
         return _open_tokenizer(asked)
@@ -129,6 +130,7 @@ def choose_tokenizer(job: Job, settings: dict[str, Any], train, console: Console
         joint=settings["joint"],
         model_type=kind,
         byte_fallback=settings["byte_fallback"],
+        normalization=settings["normalization"],
         source_language=train.source_language,
         target_language=train.target_language,
     )

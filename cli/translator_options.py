@@ -34,6 +34,15 @@ class TranslatorOptions:
             help="Whether a trained tokenizer spells unknown characters in bytes.",
         ),
     ] = None
+    normalization: Annotated[
+        str | None,
+        _option(
+            "--normalization",
+            metavar="nmt_nfkc|nfkc|nmt_nfkc_cf|nfkc_cf|identity",
+            help="How a trained tokenizer rewrites text first; identity keeps, for "
+            "one, the full-width punctuation of Chinese.",
+        ),
+    ] = None
     batch_tokens: Annotated[
         int | None,
         _option(
@@ -100,7 +109,8 @@ class TranslatorOptions:
     @property
     def of_tokenizer(self) -> bool:
         """Whether an option is given that a tokenizer is trained by."""
-        return self.joint is not None or self.byte_fallback is not None
+        asked = (self.joint, self.byte_fallback, self.normalization)
+        return any(option is not None for option in asked)
 
     def refuse(self, family: str) -> None:
         """Refuse every option that is given, for another family.

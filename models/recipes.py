@@ -75,6 +75,7 @@ _TRANSLATOR: dict[str, Any] = {
     "tokenizer": "unigram",
     "joint": True,
     "byte_fallback": False,
+    "normalization": "nmt_nfkc",
     "long_pairs": "drop",
     "average_last": None,
     "monitor": "val_bleu",

@@ -259,15 +259,49 @@ def test_options_that_cannot_be(more, line, pairs, tmp_path, capfd):
 
 
 @pytest.mark.backend_free
+def test_full_width_punctuation_is_kept_by_choice(tmp_path, capfd):
+    folder = tmp_path / "pairs"
+    folder.mkdir()
+    german, english = small_pairs(40)
+    (folder / "train.de").write_text("\n".join(german), encoding="utf-8")
+    wide = [text.replace(".", "？") for text in english]
+    (folder / "train.en").write_text("\n".join(wide), encoding="utf-8")
+
+    def train(name, *more):
+        out = tmp_path / name
+        arguments = [*translator_arguments(out, folder, steps=1), *more]
+        done = command(capfd, *arguments)
+        return out, done
+
+    for name, more, kept in (
+        ("a", [], "?"),
+        ("b", ["--normalization", "identity"], "？"),
+    ):
+        out, done = train(name, *more)
+        assert done.status == 0, done.err
+        tokenizer = Translator.from_preset(out).tokenizer
+        assert tokenizer.decode(tokenizer.encode_target(["？"]).ids[0]) == kept
+    out, done = train("c", "--normalization", "nfd")
+    assert done.status == 2
+    assert "nmt_nfkc" in one_line(done)
+    assert not (out / "config.json").exists()
+
+
+@pytest.mark.backend_free
 def test_options_of_a_new_tokenizer_beside_an_old_one(run, pairs, tmp_path, capfd):
     for more in (["--from", run], ["--preset", "translator-tiny", "--tokenizer", run]):
-        for option in ("--joint", "--separate-vocabularies", "--byte-fallback"):
+        for option in (
+            ["--joint"],
+            ["--separate-vocabularies"],
+            ["--byte-fallback"],
+            ["--normalization", "nfkc"],
+        ):
             done = command(
                 capfd, "train", "translator", "--data", pairs, "--source", "de",
-                "--target", "en", "--out", tmp_path / "b", *more, option,
+                "--target", "en", "--out", tmp_path / "b", *more, *option,
             )  # fmt: skip
             assert done.status == 2
-            assert option in one_line(done)
+            assert option[0] in one_line(done)
             assert "tokenizer" in one_line(done)
 
 
