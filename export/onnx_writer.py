@@ -40,10 +40,12 @@ def save(model, path: pathlib.Path) -> None:
         return
     import onnx
 
+    weights = path.with_name(f"{path.name}_data")
     onnx.save_model(
         model,
         path,
         save_as_external_data=True,
         all_tensors_to_one_file=True,
-        location=f"{path.name}_data",
+        location=weights.name,
     )
+    weights.chmod(path.stat().st_mode & 0o777)  # onnx lets its owner alone read it

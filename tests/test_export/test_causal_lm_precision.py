@@ -124,6 +124,8 @@ def test_weights_beyond_one_file_lie_beside_it(model, tmp_path, monkeypatch):
     assert report.passed
     assert (folder / "model.onnx").stat().st_size < 60_000
     assert (folder / "model.onnx_data").stat().st_size > 4 * V * D
+    modes = {(folder / f"model.onnx{end}").stat().st_mode for end in ("", "_data")}
+    assert len(modes) == 1  # whoever may read the one may read the other
     assert kzoo.export.validate(folder, model).passed
     (folder / "model.onnx_data").write_bytes(b"")
     report = kzoo.export.validate(folder, model)
