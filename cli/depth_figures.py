@@ -197,8 +197,11 @@ def _rates(rows):
 
 def _plain_log_axis(panel):
     """Let the numbers of a logarithmic axis be written as 0.01, without a formula."""
+    from matplotlib.ticker import LogFormatter
+
     panel.set_yscale("log")
     panel.yaxis.set_major_formatter("{x:g}")
+    panel.yaxis.set_minor_formatter(LogFormatter())  # speaks up within a decade
 
 
 def _depth_axis(panel, rows):

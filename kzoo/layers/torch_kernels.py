@@ -19,9 +19,9 @@ def attention(query, key, value, mask, scale: float):
 
     query, key, value = (x.transpose(1, 2) for x in (query, key, value))
     if mask is not None:
-        # Added to the scores: so large that nothing is left of them.
+        # Added to the scores: so large that nothing is left of them, and still finite.
         least = -0.7 * torch.finfo(query.dtype).max
-        mask = torch.where(mask, 0.0, least).to(query.dtype)
+        mask = torch.zeros_like(mask, dtype=query.dtype).masked_fill(~mask, least)
     mixed = functional.scaled_dot_product_attention(
         query, key, value, attn_mask=mask, scale=scale
     )

@@ -139,13 +139,16 @@ def test_depth_is_drawn_from_tables(tmp_path, capfd):
 def test_numbers_of_the_depth_figures_are_plain():
     row = {"kind": "mlp", "recipe": "pre", "depth": 2}
     layers = [{**row, "layer": n, "gradient": 10.0**-n} for n in (1, 4)]
+    near = [{**row, "layer": n, "gradient": 0.1 + n / 10} for n in (1, 4)]
     rates = [{**row, "largest_rate": 0.003}, {**row, "depth": 4, "largest_rate": 0.01}]
     for figure, expected in (
         (depth_figures._by_layer(layers, "gradient", "norm"), {"0.1", "0.01"}),
+        (depth_figures._by_layer(near, "gradient", "norm"), {"0.2", "0.4"}),
         (depth_figures._rates(rates), {"0.003", "0.01"}),
     ):
         figure.canvas.draw()
-        found = {label.get_text() for label in figure.axes[0].get_yticklabels()}
+        labels = figure.axes[0].get_yticklabels(which="both")
+        found = {label.get_text() for label in labels}
         assert expected <= found
         assert not any("$" in text for text in found)
 

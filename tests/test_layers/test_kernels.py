@@ -182,6 +182,23 @@ def test_the_gradient_of_a_lookup_counts_an_id_twice_in_one_row():
     assert_close(found, expected, 1e-6)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "float16"])
+def test_a_query_that_sees_nothing_gets_the_mean_in_every_type(dtype):
+    query, key, value = (
+        keras.ops.convert_to_tensor(array(B, T, N, H), dtype) for _ in range(3)
+    )
+    mask = np.ones((B, 1, T, T), "bool")
+    mask[0, 0, 1] = False
+    mask = keras.ops.convert_to_tensor(mask)
+    mixed = to_numpy(
+        keras.ops.cast(k.attention(query, key, value, mask, 1.0), "float32")
+    )
+    mean = to_numpy(keras.ops.cast(value, "float32"))[0].mean(axis=0)
+    assert np.isfinite(mixed).all()
+    tolerance = 1e-6 if dtype in ("float32", "float64") else 1e-2
+    np.testing.assert_allclose(mixed[0, 1], mean, atol=tolerance)
+
+
 @pytest.mark.skipif(keras.backend.backend() != "jax", reason="cuDNN's is JAX's")
 def test_attention_of_a_gpu_under_jax(monkeypatch):
     """What Keras does with the call where there is no cuDNN; and the switch."""
