@@ -197,11 +197,11 @@ def _rates(rows):
 
 def _plain_log_axis(panel):
     """Let the numbers of a logarithmic axis be written as 0.01, without a formula."""
-    from matplotlib.ticker import LogFormatter
-
     panel.set_yscale("log")
+    low, high = panel.get_ylim()
     panel.yaxis.set_major_formatter("{x:g}")
-    panel.yaxis.set_minor_formatter(LogFormatter())  # speaks up within a decade
+    # Within a decade the numbers between the powers of ten are all there are.
+    panel.yaxis.set_minor_formatter("{x:g}" if high < 10 * low else "")
 
 
 def _depth_axis(panel, rows):

@@ -18,11 +18,16 @@ def attention(query, key, value, mask, scale: float):
     from torch.nn import functional
 
     query, key, value = (x.transpose(1, 2) for x in (query, key, value))
+    added = None
     if mask is not None:
         # Added to the scores: so large that nothing is left of them, and still finite.
         least = -0.7 * torch.finfo(query.dtype).max
-        mask = torch.zeros_like(mask, dtype=query.dtype).masked_fill(~mask, least)
+        added = torch.zeros_like(mask, dtype=query.dtype).masked_fill(~mask, least)
     mixed = functional.scaled_dot_product_attention(
-        query, key, value, attn_mask=mask, scale=scale
+        query, key, value, attn_mask=added, scale=scale
     )
+    if mask is not None and query.dtype == torch.float16:
+        # Its least number leaves something of scores, which torch adds up in float32.
+        sees = mask.any(dim=-1, keepdim=True)
+        mixed = torch.where(sees, mixed, value.mean(dim=2, keepdim=True))
     return mixed.transpose(1, 2)

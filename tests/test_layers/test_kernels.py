@@ -184,6 +184,8 @@ def test_the_gradient_of_a_lookup_counts_an_id_twice_in_one_row():
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "float16"])
 def test_a_query_that_sees_nothing_gets_the_mean_in_every_type(dtype):
+    if keras.backend.backend() == "jax" and dtype == "float64":
+        pytest.skip("JAX computes in float32 where it is not told otherwise")
     query, key, value = (
         keras.ops.convert_to_tensor(array(B, T, N, H), dtype) for _ in range(3)
     )
