@@ -7,16 +7,12 @@ shapes, and sees weights that change in between.
 
 import functools
 import itertools
-import math
 from collections.abc import Callable, Sequence
 
 import keras
 
 from kzoo.generation.turned_kernels import TurnedKernels
 from kzoo.layers import kernels
-
-# Weights that a step multiplies by, from which on TensorFlow's is compiled by XLA.
-XLA_FROM = 20_000_000
 
 
 def compiled(
@@ -75,14 +71,14 @@ def _jax(function, model, spent, kernels_of_a_step):
 def _tensorflow(function, model, spent, kernels_of_a_step):
     """Trace one graph for every batch and length; only trailing sizes are fixed.
 
-    XLA compiles that of a large model's step, for each batch and width of the caches:
-    it takes a fifth to a third less time so. What a small one saves is less than the
-    seconds that every compilation takes.
+    XLA compiles that of a step for each batch and width of the caches: a step is many
+    small operations, and takes a fifth to a third less time so.
     """
     import tensorflow as tf
 
-    size = sum(math.prod(kernel.shape) for kernel in kernels_of_a_step or ())
-    traced = tf.function(function, autograph=False, jit_compile=size >= XLA_FROM)
+    traced = tf.function(
+        function, autograph=False, jit_compile=kernels_of_a_step is not None
+    )
     graphs = {}
 
     def any_length(x):

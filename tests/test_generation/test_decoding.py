@@ -32,27 +32,6 @@ def test_greedy_ids_are_those_of_whole_calls(model):
     assert len({tuple(ids) for ids in found}) == len(found)
 
 
-@pytest.mark.tensorflow_only
-def test_steps_of_large_models_are_compiled_by_xla(monkeypatch):
-    import tensorflow as tf
-
-    asked, function = [], tf.function
-
-    def spy(*args, jit_compile=None, **kwargs):
-        asked.append(jit_compile)
-        return function(*args, jit_compile=jit_compile, **kwargs)
-
-    model = small_gpt2()
-    expected = [greedy_text(model, prompt, 5) for prompt in prompts()]
-    monkeypatch.setattr(tf, "function", spy)
-    generate_ids(small_gpt2(), prompts(), max_new_tokens=2)
-    assert True not in asked
-    monkeypatch.setattr(compiled, "XLA_FROM", 1)
-    found = generate_ids(model, prompts(), max_new_tokens=5)
-    assert [ids.tolist() for ids in found] == expected
-    assert asked.count(True) == 1
-
-
 @pytest.mark.skipif(keras.backend.backend() != "torch", reason="torch records calls")
 def test_what_a_recording_gave_is_not_kept(model):
     made = []
