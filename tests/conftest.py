@@ -29,8 +29,8 @@ if keras.backend.backend() == "jax":
 
     jax.config.update("jax_num_cpu_devices", 4)
 
-# The pass in which a test of a mark runs. What depends on no backend has its home where
-# nothing is traced or compiled before it runs.
+# The pass in which a test of a mark runs, the first if it has both. What depends on no
+# backend has its home where nothing is traced or compiled before it runs.
 HOMES = {"tensorflow_only": "tensorflow", "backend_free": "torch"}
 SHARED_DATA = pathlib.Path(__file__).parents[2] / "shared" / "data"
 
@@ -50,10 +50,10 @@ def pytest_configure(config):
 def pytest_collection_modifyitems(config, items):
     """Skip what does not belong to this backend's pass."""
     for item in items:
-        for mark, home in HOMES.items():
-            if item.get_closest_marker(mark) and keras.backend.backend() != home:
-                reason = f"runs in the {home} pass"
-                item.add_marker(pytest.mark.skip(reason=reason))
+        homes = [HOMES[mark] for mark in HOMES if item.get_closest_marker(mark)]
+        if homes and keras.backend.backend() != homes[0]:
+            reason = f"runs in the {homes[0]} pass"
+            item.add_marker(pytest.mark.skip(reason=reason))
         if _is_slow(item) and not config.getoption("-m"):
             item.add_marker(pytest.mark.skip(reason="slow: make test-slow"))
 
