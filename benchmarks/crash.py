@@ -2,12 +2,12 @@
 
     KERAS_BACKEND=torch .venv/bin/python benchmarks/crash.py --kills 400
 
-A real `fit` runs in a process of its own. It gets SIGKILL at random instants, about
-half of them aimed into a save (the process tells when one begins), and is started
-again until it ends. Then the sha256 of its weights, its optimizer and its history are
-compared with those of a training that was left alone. That is repeated until there
-were enough kills. `--callback backup` has Keras's `BackupAndRestore` in place of
-`kzoo.training.Checkpoints`.
+A real `fit` runs in a process of its own. It gets SIGKILL at random instants, half of
+them aimed into a save (the process tells when one begins), others between two, and is
+started again until it ends. Then the sha256 of its weights, its optimizer and its
+history are compared with those of a training that was left alone. That is repeated
+until there were enough kills. `--callback backup` has Keras's `BackupAndRestore` in
+place of `kzoo.training.Checkpoints`.
 
 Processes are forked from one that has imported Keras and its backend and computed
 nothing yet, so that a life takes less than the import.
@@ -41,6 +41,9 @@ def main() -> None:
         "--callback", choices=("checkpoints", "backup"), default="checkpoints"
     )
     parser.add_argument("--out", type=pathlib.Path, help="a JSON file, kept up to date")
+    parser.add_argument(
+        "--keep", type=pathlib.Path, help="where to keep the folders that differ"
+    )
     options = parser.parse_args()
     _import_all()
     supervisor = Supervisor(options)
@@ -90,6 +93,7 @@ class Supervisor:
             if self._life(folder, None) is not None:
                 raise SystemExit("the training that nobody disturbs does not end")
             self.usual = time.monotonic() - began
+            self._keep(folder, "undisturbed")
             self.wanted = _result(folder)
 
     def wants_more(self) -> bool:
@@ -120,18 +124,19 @@ class Supervisor:
         else:
             names = [name for name in found if found[name] != self.wanted[name]]
             counts["different"].append(" ".join(names))
+            self._keep(folder, str(counts["runs"]))
         shutil.rmtree(folder)
 
+    def _keep(self, folder: pathlib.Path, name: str) -> None:
+        if self.options.keep:
+            shutil.copytree(folder, self.options.keep / name)
+
     def _plan(self) -> tuple[str, float, int]:
-        """Return when to kill: after some seconds, or some way into a save."""
-        aimed = self.draws.random() < 0.6
+        """Return when to kill: after some seconds, or some way into or past a save."""
+        kind = self.draws.choices(("save", "past", "time"), (5, 3, 2))[0]
         # A life that dies before its first save gets nowhere: most live longer.
-        span = 0.04 if aimed else 1.2 * self.usual
-        return (
-            "save" if aimed else "time",
-            self.draws.random() * span,
-            (self.draws.randint(1, 6)),
-        )
+        span = {"save": 0.04, "past": 0.01, "time": 1.2 * self.usual}[kind]
+        return kind, self.draws.random() * span, self.draws.randint(1, 6)
 
     def _life(self, folder: pathlib.Path, plan) -> str | None:
         """Run one life; return what it said if it failed by itself, else None."""
@@ -172,7 +177,7 @@ class Supervisor:
                     return False  # it has ended
                 saves += said.count(b"b")
                 saving = said.endswith(b"b")
-                if kind == "save" and saving and saves >= number:
+                if saves >= number and kind == ("save" if saving else "past"):
                     kind, kill_at = "aimed", time.monotonic() + seconds
             elif time.monotonic() >= kill_at:
                 os.kill(child, signal.SIGKILL)

@@ -12,7 +12,7 @@ import pytest
 from support.resumed import STEPS, VOCABULARY, Cut, CutOff, batches, model, train
 
 from kzoo.errors import InputError
-from kzoo.training import Checkpoints, StopAtStep
+from kzoo.training import Checkpoints, HistoryLog, StopAtStep
 
 ALL_SLOTS = {"use_ema": True, "ema_momentum": 0.8, "gradient_accumulation_steps": 2}
 
@@ -42,6 +42,33 @@ def test_the_same_bits(every, cut, found, tmp_path):
     assert saved(tmp_path)[-1] == found
     assert train(tmp_path, every=every) == undisturbed()
     assert saved(tmp_path)[-1] == f"step-{3 * STEPS:09d}-final"
+
+
+def test_a_training_that_is_cut_off_before_its_first_checkpoint(tmp_path):
+    for steps in (3, 4):
+        assert train(tmp_path, (steps,), every=9) is None
+        assert saved(tmp_path) == ["start"]
+    assert train(tmp_path, every=9) == undisturbed()
+
+
+def test_other_parts_before_the_first_checkpoint(tmp_path):
+    assert train(tmp_path, (3,), every=9) is None
+    history, other = HistoryLog(tmp_path), StopAtStep(9)
+    for parts in ([other, history], [other]):
+        saves = Checkpoints(tmp_path / "checkpoints", batches(), parts)
+        with pytest.raises(Cut):
+            fit(saves, callbacks=[*parts, saves, CutOff(2)])
+    assert (tmp_path / "history.jsonl").read_bytes() == b""
+
+
+def test_a_damaged_start_is_told_of(tmp_path):
+    saves = Checkpoints(tmp_path, batches(), [StopAtStep(9)])
+    with pytest.raises(Cut):
+        fit(saves, callbacks=[saves, CutOff(2)])
+    assert list(saves.store.start().state["parts"]) == ["StopAtStep"]
+    (tmp_path / "start" / "state.json").write_text("{}")
+    with pytest.warns(UserWarning, match="start/state.json: 2 bytes"):
+        assert saves.store.start() is None
 
 
 def test_averages_and_accumulated_gradients_too(tmp_path):
@@ -219,7 +246,7 @@ def test_without_data_epochs_are_whole(tmp_path):
 def fit(saves, made=None, **options):
     made = made or model()
     options = {"epochs": 1, "shuffle": False, "verbose": 0, **options}
-    made.fit(saves.data or batches(), callbacks=[saves], **options)
+    made.fit(saves.data or batches(), **{"callbacks": [saves], **options})
 
 
 def test_another_model_is_refused(tmp_path):

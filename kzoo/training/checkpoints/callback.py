@@ -134,6 +134,8 @@ class Checkpoints(keras.callbacks.Callback):
                     "Name another folder, or take this one away.",
                 )
             self._restore(checkpoint)
+        elif self.parts and is_chief():
+            self._begin()
         barrier()
         steps = self.params.get("steps")
         if self.order is not None and steps != len(self.order):
@@ -145,6 +147,13 @@ class Checkpoints(keras.callbacks.Callback):
         # Before the first save needs it: to map memory takes longer than to copy.
         variables = model_state.all_variables(self._own)
         self._background.start(self._copy.prepare(variables))
+
+    def _begin(self) -> None:
+        """Undo what parts wrote in a life that ended before its first checkpoint."""
+        start = self.store.start() if self.resume else None
+        if start is not None:
+            self._load_parts(start, set(start.state["parts"]) & set(self.parts))
+        self.store.save_start(Snapshot.of_parts(self.parts).files())
 
     def _restore(self, checkpoint) -> None:
         model = self._own
@@ -162,16 +171,6 @@ class Checkpoints(keras.callbacks.Callback):
             # TensorFlow makes metrics in the first step, too late for their values.
             model._symbolic_build(data_batch=first_batch(self.data))
         model_state.assign(model, checkpoint, without_metrics=True)
-        self._load_parts(checkpoint)
-        self._pending = checkpoint, place
-        self.step = self._checked = place.step
-        self._epoch = place.epoch
-        self.resumed_from = checkpoint.folder.name
-        over = place.stopped and not place.epoch_step
-        model._initial_epoch = self.params["epochs"] if over else place.epoch
-
-    def _load_parts(self, checkpoint) -> None:
-        arrays = checkpoint.tensors("arrays")
         saved = checkpoint.state["parts"]
         if set(saved) != set(self.parts):
             raise InputError(
@@ -179,8 +178,18 @@ class Checkpoints(keras.callbacks.Callback):
                 f"parts {sorted(self.parts)}; {checkpoint.folder} has {sorted(saved)}",
                 "Pass the same, under the same names.",
             )
-        for name, part in self.parts.items():
-            part.load_state_dict(join(saved[name], arrays))
+        self._load_parts(checkpoint, self.parts)
+        self._pending = checkpoint, place
+        self.step = self._checked = place.step
+        self._epoch = place.epoch
+        self.resumed_from = checkpoint.folder.name
+        over = place.stopped and not place.epoch_step
+        model._initial_epoch = self.params["epochs"] if over else place.epoch
+
+    def _load_parts(self, checkpoint, names: Iterable[str]) -> None:
+        arrays, saved = checkpoint.tensors("arrays"), checkpoint.state["parts"]
+        for name in names:
+            self.parts[name].load_state_dict(join(saved[name], arrays))
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Take up the place in the epoch, or save the end of the one before."""
@@ -238,7 +247,7 @@ class Checkpoints(keras.callbacks.Callback):
         if self._partial is not None and self._partial.idle:
             # The other callbacks have counted a step that was none.
             checkpoint, stopped = self._idle_from
-            self._load_parts(checkpoint)
+            self._load_parts(checkpoint, self.parts)
             self._own.stop_training = stopped
             self._partial.end()
             return

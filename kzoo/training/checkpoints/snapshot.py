@@ -99,10 +99,7 @@ class Snapshot:
             "backend": keras.backend.backend(),
             "keras": keras.__version__,
             "random": part_states.split(random_state(), arrays, "random"),
-            "parts": {
-                name: part_states.split(part.state_dict(), arrays, f"parts/{name}")
-                for name, part in parts.items()
-            },
+            "parts": _states_of(parts, arrays),
             "history": [
                 part_states.split(part.state_dict(), arrays, "history")
                 for part in history.values()
@@ -118,6 +115,12 @@ class Snapshot:
             arrays,
         )
 
+    @classmethod
+    def of_parts(cls, parts: Mapping[str, Any]) -> "Snapshot":
+        """Copy the state of parts alone, as it is before the first step."""
+        arrays: dict[str, np.ndarray] = {}
+        return cls({"parts": _states_of(parts, arrays)}, {}, {}, arrays)
+
     def files(self) -> dict[str, Any]:
         """Return the bytes of each file of a checkpoint, in parts."""
         text = json.dumps(self.state, ensure_ascii=True).encode()
@@ -127,3 +130,10 @@ class Snapshot:
             "arrays.safetensors": chunks(self.arrays),
             "state.json": [text],
         }
+
+
+def _states_of(parts: Mapping[str, Any], arrays: dict[str, np.ndarray]) -> dict:
+    return {
+        name: part_states.split(part.state_dict(), arrays, f"parts/{name}")
+        for name, part in parts.items()
+    }

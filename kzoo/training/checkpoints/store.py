@@ -16,6 +16,7 @@ from kzoo.training.checkpoints.writing import TEMPORARY, TRASH, throw_away, writ
 _NAME = re.compile(r"step-(\d{9,18})(-end|-final)?")
 # At one step: between two steps, after the epoch's end, after all.
 KINDS = ("", "-end", "-final")
+START = "start"
 
 
 class Store:
@@ -69,15 +70,9 @@ class Store:
         """
         paths = self.list()
         for path in paths:
-            try:
-                return Checkpoint(path)
-            except DamagedCheckpoint as error:
-                self._damaged.add(path)
-                warnings.warn(
-                    f"A damaged checkpoint is passed over. {error.path}: "
-                    f"{error.reason}.",
-                    stacklevel=2,
-                )
+            if (checkpoint := _whole(path)) is not None:
+                return checkpoint
+            self._damaged.add(path)
         if paths:
             raise InputError(
                 "A training goes on from a checkpoint that is whole.",
@@ -85,6 +80,29 @@ class Store:
                 "Bring one back from a copy, or take the folder away to start anew.",
             )
         return None
+
+    def start(self) -> Checkpoint | None:
+        """Return the state of parts before the first step, if it was saved.
+
+        Warns:
+            UserWarning: If it is damaged, with file and reason.
+        """
+        path = self.folder / START
+        return _whole(path) if path.is_dir() else None
+
+    def save_start(self, files: Mapping[str, Iterable[bytes | memoryview]]) -> None:
+        """Write the state of parts before the first step, in place of an older one.
+
+        It goes with the first checkpoint.
+
+        Args:
+            files: The bytes of each file, in parts.
+
+        Raises:
+            OSError: If the disk refuses.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write(self.layer, self.folder / START, files)
 
     def save(
         self,
@@ -126,9 +144,21 @@ class Store:
         older = [
             path for path in paths[paths.index(newest) :] if path not in self._damaged
         ]
-        for path in paths:
-            if path not in older[: self.keep]:
+        for path in (*paths, self.folder / START):
+            if path not in older[: self.keep] and path.exists():
                 # A disk that does not let go of an old one is no harm to the new one.
                 with contextlib.suppress(OSError):
                     throw_away(self.layer, path)
                     self._damaged.discard(path)
+
+
+def _whole(path: pathlib.Path) -> Checkpoint | None:
+    """Return a checkpoint, or warn that it is damaged."""
+    try:
+        return Checkpoint(path)
+    except DamagedCheckpoint as error:
+        warnings.warn(
+            f"A damaged checkpoint is passed over. {error.path}: {error.reason}.",
+            stacklevel=3,
+        )
+        return None
