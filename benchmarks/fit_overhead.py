@@ -18,6 +18,7 @@ medians of the steps' times.
 
 import argparse
 import functools
+import gc
 import json
 import os
 import pathlib
@@ -62,6 +63,7 @@ def measure(options):
                 lambda: own.append(loop(batches, per_round)),
             ]
             for run in pair if turn % 2 else pair[::-1]:
+                gc.collect()  # what is left of the run before, and its threads
                 run()
     times = {"fit_ms": statistics.median(fitted), "loop_ms": statistics.median(own)}
     return {
@@ -71,6 +73,8 @@ def measure(options):
         **{name: round(1e3 * value, 3) for name, value in times.items()},
         "ratio": round(times["fit_ms"] / times["loop_ms"], 4),
         "rounds": [round(a / b, 3) for a, b in zip(fitted, own, strict=True)],
+        "fit_rounds_ms": [round(1e3 * seconds, 1) for seconds in fitted],
+        "loop_rounds_ms": [round(1e3 * seconds, 1) for seconds in own],
     }
 
 

@@ -1,6 +1,7 @@
 """Training steps that leave no trace where a loss or a gradient is not finite."""
 
 import functools
+import math
 import threading
 
 import keras
@@ -33,6 +34,7 @@ class FiniteStep:
         self.model = model
         self.skipped = skipped
         self._step = model.train_step
+        self._statistics: list | None = None  # what layers keep, once asked for
         self._replica = threading.local()  # TensorFlow runs replicas in threads
         backend = keras.backend.backend()
         self._take = {
@@ -46,7 +48,12 @@ class FiniteStep:
         """Take a step as the model's own `train_step` does, or leave no trace."""
         self._guard_optimizer()  # the model may have been compiled anew
         self._replica.finite = self._replica.loss = None
+        self._judges_loss = self._kept = False
         return self._take(*args)
+
+    def forget_layers(self) -> None:
+        """Look again for what layers keep: the model may have other ones."""
+        self._statistics = None
 
     def _guard_optimizer(self) -> None:
         """Have the optimizer ask, through its instance: its class stays as it is."""
@@ -65,21 +72,29 @@ class FiniteStep:
         optimizer._guarded_by = self
 
     def _note_loss(self, own, loss):
-        if keras.backend.backend() != "jax":  # there it may not leave the gradient
-            self._replica.loss = ops.isfinite(loss)
+        if keras.backend.backend() == "jax":
+            # It may not leave the gradient, but can spoil it.
+            self._judges_loss = True
+            spoilt = ops.where(ops.isfinite(loss), 1.0, math.nan)
+            return own(loss * ops.cast(spoilt, loss.dtype))
+        self._replica.loss = ops.isfinite(loss)
         return own(loss)
 
     # JAX: the step is a function, and the state is chosen from what it was given and
-    # what it made. XLA fuses the choice into the update.
+    # what it made. A GPU chooses within the update; for a CPU that is one more way
+    # through all weights, so there a lost step leaves the optimizer out.
 
     def _on_jax(self, state, data):
         logs, new = self._step(state, data)
         variables = self.model.metrics_variables
         finite = ops.logical_and(self._gradients, self._tracked_finite(new[3]))
-        chosen = [
-            [_chosen(finite, after, before) for after, before in zip(*two, strict=True)]
-            for two in zip(new, state, strict=True)
-        ]
+        choose = functools.partial(_chosen, finite)
+        chosen = [list(map(choose, *two)) for two in zip(new, state, strict=True)]
+        if self._kept:
+            chosen[0] = list(new[0])
+            for index, value in enumerate(new[2]):
+                if value.ndim:  # scalars count steps, and scale losses
+                    chosen[2][index] = value
         for index, variable in enumerate(self.model.non_trainable_variables):
             if _is_seed(variable):
                 chosen[1][index] = new[1][index]
@@ -97,8 +112,16 @@ class FiniteStep:
         if hasattr(optimizer, "dynamic_scale"):
             pairs = zip(optimizer.variables, optimizer_variables, strict=True)
             scale = next(value for v, value in pairs if v is optimizer.dynamic_scale)
-        self._gradients = self._gradients_finite(gradients, scale)
-        return own(optimizer_variables, gradients, variables)
+        finite = self._gradients = self._gradients_finite(gradients, scale)
+        given = optimizer_variables, gradients, variables
+        self._kept = self._judges_loss and _on_cpu()
+        if not self._kept:
+            return own(*given)
+        return ops.cond(
+            finite,
+            lambda: tuple(map(list, own(*given))),
+            lambda: (list(variables), list(optimizer_variables)),
+        )
 
     # TensorFlow: the step assigns. Before the optimizer does, it asks; what is small
     # and assigned anyway, metrics and statistics, is put back.
@@ -186,12 +209,12 @@ class FiniteStep:
     # What all of them ask.
 
     def _gradients_finite(self, gradients, scale):
-        parts = [
-            ops.all(ops.isfinite(getattr(g, "values", g) if _is_slices(g) else g))
+        dense = [
+            getattr(g, "values", g) if _is_slices(g) else g
             for g in gradients
             if g is not None
         ]
-        finite = ops.all(ops.stack(parts)) if parts else ops.convert_to_tensor(True)
+        finite = _all_finite(dense)
         if scale is None:
             return finite
         return ops.logical_or(finite, ops.convert_to_tensor(scale) > 1.0)
@@ -204,23 +227,19 @@ class FiniteStep:
         """Return whether the running loss is finite, among the metrics' values."""
         tracker = getattr(self.model, "_loss_tracker", None)
         tracked = {id(v) for v in (tracker.variables if tracker else ())}
-        parts = [
-            ops.all(ops.isfinite(value))
-            for value, variable in zip(
-                values, self.model.metrics_variables, strict=True
-            )
-            if id(variable) in tracked
-        ]
-        return ops.all(ops.stack(parts)) if parts else ops.convert_to_tensor(True)
+        pairs = zip(values, self.model.metrics_variables, strict=True)
+        return _all_finite([value for value, v in pairs if id(v) in tracked])
 
     def _small_variables(self) -> list:
         """Return the metrics and the statistics of layers, which a step assigns.
 
         Not among them are random states, and weights that are frozen.
         """
-        layers = self.model._flatten_layers()
-        statistics = [v for layer in layers for v in layer._non_trainable_variables]
-        seen = {id(v): v for v in (*self.model.metrics_variables, *statistics)}
+        if self._statistics is None:
+            layers = self.model._flatten_layers()
+            found = [v for layer in layers for v in layer._non_trainable_variables]
+            self._statistics = found
+        seen = {id(v): v for v in (*self.model.metrics_variables, *self._statistics)}
         seen.pop(id(self.skipped.counts), None)
         return [v for v in seen.values() if not _is_seed(v)]
 
@@ -236,6 +255,26 @@ class FiniteStep:
 
 def _chosen(finite, after, before):
     return after if after is before else ops.where(finite, after, before)
+
+
+def _all_finite(tensors):
+    if not tensors:
+        return ops.convert_to_tensor(True)
+    if keras.backend.backend() == "torch":
+        import torch
+
+        # One call for all. Squares may overflow, the greatest entry cannot; but to
+        # find that takes six times as long.
+        norm = torch.nn.utils.get_total_norm
+        finite = norm(tensors, 2.0).isfinite()
+        return finite if finite else norm(tensors, math.inf).isfinite()
+    return ops.all(ops.stack([ops.all(ops.isfinite(x)) for x in tensors]))
+
+
+def _on_cpu() -> bool:
+    import jax
+
+    return jax.default_backend() == "cpu"
 
 
 def _is_seed(variable) -> bool:

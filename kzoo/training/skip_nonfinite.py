@@ -75,6 +75,7 @@ class SkipNonFinite(keras.callbacks.Callback):
                 )
             model.train_step = FiniteStep(model, counter)
             model.train_function = None  # trace it anew
+        model.train_step.forget_layers()
         self._counter = model.train_step.skipped
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:

@@ -19,6 +19,14 @@ class JaxSteps:
     scope of a strategy is left as it is.
     """
 
+    def __setattr__(self, name, value):
+        if name == "_jax_state":
+            # Set after each step; to track its hundreds of arrays takes Keras longer
+            # than all callbacks together.
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
+
     def _on_its_devices(self):
         distribution = distribution_of(self)
         return distribution.scope() if distribution else contextlib.nullcontext()
