@@ -2,10 +2,10 @@
 
     python benchmarks/curves.py RUN RUN-MIRRORED RUN-MULTIWORKER
 
-Reads `history.jsonl` of run folders that were trained alike, with `--log-steps 1`, under
-several strategies. Prints for each the greatest relative difference from the first,
-over all steps of the loss and over every metric of every epoch, and the ratio of the
-median step time.
+Reads `history.jsonl` of run folders that were trained alike, with `--log-steps 1`,
+under several strategies. Prints for each the greatest relative difference from the
+first, over all steps of the loss and over every metric of every epoch, and the ratio
+of the median step time.
 """
 
 import argparse
@@ -32,7 +32,9 @@ def loss_difference(rows: list[dict], others: list[dict]) -> float:
 def metric_difference(rows: list[dict], others: list[dict]) -> float:
     """Return the greatest relative difference of anything in an epoch's row."""
     found = [0.0]
-    epochs = ([row for row in some if row["kind"] == "epoch"] for some in (rows, others))
+    epochs = (
+        [row for row in some if row["kind"] == "epoch"] for some in (rows, others)
+    )
     for one, two in zip(*epochs, strict=True):
         for name, value in one.items():
             if name != "kind" and value and not any(part in name for part in TIMINGS):

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from support import several_outputs
 from support.trainings import (
     FAMILIES,
     data_of,
@@ -146,6 +147,13 @@ def test_any_keras_model_trains_as_on_one_device():
     assert difference(one, two) < TOLERANCE
     for name, values in history.items():
         np.testing.assert_allclose(shared[name], values, rtol=1e-5)
+
+
+@tensorflow_only
+def test_each_output_has_its_loss():
+    expected = several_outputs.trained(training.strategy("none"))
+    found = several_outputs.trained(training.strategy("mirrored"))
+    several_outputs.assert_same(found, expected)
 
 
 @pytest.mark.slow

@@ -1,12 +1,17 @@
 """Training in several processes of PyTorch, against training in one."""
 
+import json
+import sys
+
 import keras
 import pytest
+from support import several_outputs
 from support.groups import assert_trains_as_one_process
 from support.trainings import FAMILIES, every_way
 
 from kzoo import training
 from kzoo.errors import InputError
+from kzoo.training.distribution import launching
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "torch", reason="runs in the PyTorch pass"
@@ -17,6 +22,16 @@ def test_two_processes_train_as_one(tmp_path):
     """With clipping, dropout, weights of tokens, and a share without rows."""
     options = {"epochs": 1, "data": {"count": 11, "batch_size": 5}}
     assert_trains_as_one_process("data-parallel", "classifier", tmp_path, **options)
+
+
+def test_each_output_has_its_loss(tmp_path):
+    """The last batch is one row: a process has none of it."""
+    command = [sys.executable, several_outputs.__file__, "data-parallel", str(tmp_path)]
+    assert launching.launch(command, 2) == 0
+    expected = several_outputs.trained(training.strategy("none"))
+    for rank in range(2):
+        found = json.loads((tmp_path / f"{rank}.json").read_text())
+        several_outputs.assert_same(found, expected)
 
 
 @pytest.mark.slow

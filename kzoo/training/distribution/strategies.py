@@ -115,11 +115,11 @@ def strategy(name: str = "auto", **options: Any) -> Strategy:
         return OneDevice()
     makers = _MAKERS[backend]
     if name not in makers:
-        owner = "TensorFlow" if name in _MAKERS["tensorflow"] else "JAX"
+        owners = [owner for owner in _MAKERS if name in _MAKERS[owner]]
         raise InputError(
-            f"{name.capitalize()} training is {owner}'s.",
+            "A strategy is one of the backend in use.",
             f"strategy={name!r} on the {backend} backend",
-            f"Set KERAS_BACKEND={owner.lower()}, or use one of "
+            f"Set KERAS_BACKEND={' or '.join(owners)}, or use one of "
             f"{', '.join(('none', *makers))}.",
         )
     module, function = makers[name]

@@ -68,8 +68,9 @@ class TorchSteps:
         place = received.start, received.total
         with global_rows.of_global_batch(*place), weighing(received):
             y_pred = model(x, **given)
-            zeros = [ops.zeros(v.shape, v.dtype) for v in self._added_up()]
-            pairs = list(zip(self._added_up(), zeros, strict=True))
+            added_up, outputs = self._added_up(), self._losses_of_outputs()
+            fresh = [*added_up, *(v for metric in outputs for v in metric.variables)]
+            pairs = [(v, ops.zeros(v.shape, v.dtype)) for v in fresh]
             with keras.StatelessScope(state_mapping=pairs) as scope:
                 loss = self._compute_loss(
                     x=x,
@@ -78,9 +79,12 @@ class TorchSteps:
                     sample_weight=sample_weight,
                     training=training,
                 )
+                # Those of several outputs: parts too, and not means of rows.
+                parts = [metric.result() for metric in outputs]
                 if received.rows:
                     self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
-        return loss, [scope.get_current_value(v).detach() for v, _ in pairs]
+        sums = [scope.get_current_value(variable) for variable in added_up]
+        return loss, [value.detach() for value in (*parts, *sums)]
 
     def _aggregate_additional_loss(self, loss):
         loss = super()._aggregate_additional_loss(loss)
@@ -92,12 +96,24 @@ class TorchSteps:
 
     def _added_up(self) -> list:
         """Return the metrics' variables that the rows of a batch add to."""
-        metrics = [m for m in self._get_own_metrics() if m is not self._loss_tracker]
+        losses = [self._loss_tracker, *self._losses_of_outputs()]
+        metrics = [
+            metric
+            for metric in self._get_own_metrics()
+            if not any(metric is loss for loss in losses)
+        ]
         return [variable for metric in metrics for variable in metric.variables]
+
+    def _losses_of_outputs(self) -> list:
+        """Return the metrics that keep the loss of each of several outputs."""
+        return [] if self._compile_loss is None else self._compile_loss.metrics
 
     def _noted(self, loss, *sums, rows: int):
         """Add a batch to the metrics, and return what they are."""
-        self._loss_tracker.update_state(loss, sample_weight=rows)
+        losses = [self._loss_tracker, *self._losses_of_outputs()]
+        for metric, value in zip(losses, (loss, *sums), strict=False):
+            metric.update_state(value, sample_weight=rows)
+        sums = sums[len(losses) - 1 :]
         for variable, change in zip(self._added_up(), sums, strict=True):
             variable.assign_add(change)
         return self.get_metrics_result()
