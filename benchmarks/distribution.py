@@ -46,7 +46,7 @@ def steps_of(peer: str, steps: int) -> list[float]:
         training.compile_language_model(model, training.adamw(1e-3))
     ends = []
     clock = keras.callbacks.LambdaCallback(
-        on_train_batch_end=lambda *_: ends.append(time.perf_counter())
+        on_train_batch_end=lambda *_, **__: ends.append(time.perf_counter())
     )
     data = as_tf_dataset(PackedBatches(stream, order))
     model.fit(data, epochs=1, verbose=0, callbacks=[clock])

@@ -12,6 +12,7 @@ from kzoo.errors import InputError
 from kzoo.files import replacing, write_json
 from kzoo.layers.positions import sine_table
 from kzoo.models.checkpoints import bert, distilbert, gpt2, marian, roberta
+from kzoo.models.checkpoints.config_sizes import check_sizes
 from kzoo.models.checkpoints.tensor_files import SAFETENSORS, open_tensors
 from kzoo.models.checkpoints.weight_table import assign_weights
 
@@ -173,7 +174,9 @@ def _stored_positions(family, arguments, folder):
 
     Transformers computes the sines at the start only and uses what is stored.
     """
-    table, tensors = _sines(arguments), open_tensors(folder)
+    tensors = open_tensors(folder)
+    check_sizes(arguments, folder)  # before anything as large as it says is made
+    table = _sines(arguments)
     for entry in _position_tables(family, family.entries(arguments)):
         stored = tensors.get(entry.sources[0])
         if stored is not None and stored.shape == table.shape:

@@ -230,6 +230,31 @@ def test_a_vocabulary_is_no_path(preset, tmp_path):
         assert "do not read" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "name", ["encoder_layers", "decoder_layers", "max_position_embeddings", "d_model"]
+)
+@pytest.mark.parametrize("value", [2**31, 10**30])
+def test_a_marian_shape_bomb_is_refused(tmp_path, name, value):
+    """Its stored positions are compared with sines of the size that it claims."""
+    model = Translator(
+        vocabulary_size=9,
+        hidden_dim=8,
+        num_layers=1,
+        num_heads=2,
+        intermediate_dim=11,
+        max_sequence_length=7,
+        norm_placement="post",
+        positions="sinusoidal_halves",
+        activation="swish",
+        logits_bias=True,
+        start_id=0,
+    )
+    model.export_to_transformers(tmp_path)
+    change(tmp_path / "config.json", **{name: value})
+    with pytest.raises(InputError, match="as many as its config says"):
+        Translator.from_preset(tmp_path)
+
+
 def test_a_ctranslate2_shape_bomb_is_refused(tmp_path):
     for name in ("source_vocabulary.txt", "target_vocabulary.txt"):
         (tmp_path / name).write_text("<blank>\n<s>\n</s>\n")
