@@ -203,6 +203,7 @@ def test_a_mesh_of_rows_and_weights(family):
     assert_same_training(family, "model-parallel", options=options, epochs=2)
 
 
+@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")  # JAX, of any fork
 @pytest.mark.slow
 @jax_only
 @pytest.mark.parametrize("family", FAMILIES)
@@ -212,6 +213,7 @@ def test_two_processes_train_as_one(family, tmp_path):
     assert_trains_as_one_process("data-parallel", family, tmp_path, **options)
 
 
+@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")  # JAX, of any fork
 @pytest.mark.slow
 @jax_only
 def test_weights_cut_over_two_processes_train_as_one(tmp_path):
