@@ -19,19 +19,19 @@ from kzoo.data.translation_batches import TranslationBatches
 from kzoo.models import GPT2CausalLM, TextClassifier, Translator
 from support.language_models import random_stream
 
-# Ways to train.
+# Ways to train, and how near the weights of several devices come to those of one.
 every_way = pytest.mark.parametrize(
-    "options",
+    ("options", "tolerance"),
     [
-        {},
-        {"gradient_accumulation_steps": 3},
-        {"use_ema": True, "ema_momentum": 0.9},
-        {"precision": "mixed_bfloat16"},
-        {"precision": "mixed_float16"},
+        ({}, 1e-6),
+        ({"gradient_accumulation_steps": 3}, 1e-6),
+        ({"use_ema": True, "ema_momentum": 0.9}, 1e-6),
+        # Gradients of a matrix are rounded to 8 or 11 bits before they are added up.
+        ({"precision": "mixed_bfloat16"}, 1e-2),
+        ({"precision": "mixed_float16"}, 2e-3),
     ],
     ids=["plain", "accumulated", "averaged", "bfloat16", "float16"],
 )
-LOSSES = ("loss", "val_loss")
 FAMILIES = ("classifier", "gpt2", "translator")
 VOCABULARY, LABELS = 29, "abc"
 SIZES = {"num_layers": 2, "num_heads": 2, "intermediate_dim": 23}
@@ -158,46 +158,6 @@ def difference(first, second):
         if np.issubdtype(a.dtype, np.floating)
     ]
     return max(shares)
-
-
-def allowed(family, one, history, precision="float32", **options):
-    """Return how far a training on several devices may be from one on one device.
-
-    In float32 that is 1e-6 of the weights, and 1e-5 of what the history has. In half
-    precision the gradients of each share are rounded before they are added up: twice
-    what rounding does to the training on one device is allowed, and no more.
-
-    Returns:
-        The shares, of weights and of the history's values.
-    """
-    if precision == "float32":
-        return 1e-6, 1e-5
-    exact, expected = trained(family, "none", **options)
-    losses = [
-        np.abs(np.divide(history[name], expected[name]) - 1).max() for name in LOSSES
-    ]
-    return 2 * difference(exact, one), 2 * max(losses)
-
-
-def assert_near(weights, history, one, expected, tolerances):
-    """Compare the weights and the history of two trainings.
-
-    Args:
-        weights: What has the weights of one of them.
-        history: Its history.
-        one: What has those of the other.
-        expected: Its history. In half precision single examples may be answered
-            otherwise, and accuracies with them: only losses are compared then.
-        tolerances: Of `allowed`.
-    """
-    of_weights, of_history = tolerances
-    found = difference(one, weights)
-    assert found < of_weights, f"{found:.1e}, where {of_weights:.1e} is allowed"
-    assert history.keys() == expected.keys()
-    for name in expected if of_weights <= 1e-6 else LOSSES:
-        np.testing.assert_allclose(
-            history[name], expected[name], rtol=of_history, err_msg=name
-        )
 
 
 def inputs_of(data):
