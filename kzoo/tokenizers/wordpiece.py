@@ -11,6 +11,7 @@ from kzoo.tokenizers.encoded_texts import EncodedTexts
 from kzoo.tokenizers.framing import framed
 from kzoo.tokenizers.text_input import as_pair
 from kzoo.tokenizers.vocabulary_tokenizer import VocabularyTokenizer
+from kzoo.tokenizers.wordpiece_checks import check_tokenizer
 
 
 class WordPieceTokenizer(VocabularyTokenizer):
@@ -44,8 +45,8 @@ class WordPieceTokenizer(VocabularyTokenizer):
         max_characters_per_word: A longer word is unknown.
 
     Raises:
-        InputError: A token stands twice, or a special token is not in the
-            vocabulary.
+        InputError: A token stands twice or is no text, a special token is not in
+            the vocabulary, or an option is not of its kind.
 
     Example:
         >>> special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -87,44 +88,8 @@ class WordPieceTokenizer(VocabularyTokenizer):
         self.continuing_prefix = continuing_prefix
         self.max_characters_per_word = max_characters_per_word
         self.notes: tuple[str, ...] = ()
+        check_tokenizer(self)
         self._id_of = {token: index for index, token in enumerate(self.vocabulary)}
-        self._check()
-
-    def _check(self) -> None:
-        switches = {
-            "lowercase": self.lowercase,
-            "strip_accents": self.strip_accents,
-            "split_chinese_characters": self.split_chinese_characters,
-            "clean_text": self.clean_text,
-        }
-        for name, value in switches.items():
-            if value is not None and not isinstance(value, bool):
-                raise InputError("A switch is on or off.", f"{name}={value!r}")
-        if len(self._id_of) != len(self.vocabulary):
-            twice = next(
-                token
-                for index, token in enumerate(self.vocabulary)
-                if self._id_of[token] != index
-            )
-            raise InputError(
-                "Each token of a vocabulary stands in it once.",
-                f"vocabulary with {twice!r} twice",
-                "Remove the second one.",
-            )
-        missing = [token for token in self.special_tokens if token not in self._id_of]
-        if missing:
-            raise InputError(
-                "The vocabulary holds every special token.",
-                f"vocabulary without {', '.join(missing)}",
-                "Add them, or name the tokens that serve instead "
-                "(unknown_token, pad_token, cls_token, sep_token, mask_token).",
-            )
-        if self.max_characters_per_word < 1:
-            raise InputError(
-                "max_characters_per_word is at least 1.",
-                f"max_characters_per_word={self.max_characters_per_word}",
-                "BERT has 100.",
-            )
 
     @classmethod
     def train(

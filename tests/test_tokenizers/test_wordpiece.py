@@ -220,7 +220,27 @@ def test_forks_are_quiet(small, capfd, monkeypatch):
         (lambda t: WordPieceTokenizer(["a", "[UNK]"]), r"without \[PAD\], \[CLS\]"),
         (
             lambda t: WordPieceTokenizer(t.vocabulary, max_characters_per_word=0),
-            "max_characters_per_word is at least 1",
+            "max_characters_per_word is a whole number, at least 1",
+        ),
+        (
+            lambda t: WordPieceTokenizer(t.vocabulary, max_characters_per_word="9"),
+            "max_characters_per_word='9'",
+        ),
+        (
+            lambda t: WordPieceTokenizer(t.vocabulary, split_chinese_characters=None),
+            "on or off. Received: split_chinese_characters=None",
+        ),
+        (
+            lambda t: WordPieceTokenizer(t.vocabulary, strip_accents=1),
+            "None for what lowercase is. Received: strip_accents=1",
+        ),
+        (
+            lambda t: WordPieceTokenizer(t.vocabulary, continuing_prefix=7),
+            "A token is a text, in Unicode. Received: continuing_prefix=7",
+        ),
+        (
+            lambda t: WordPieceTokenizer([*t.vocabulary, "\ud800"]),
+            r"vocabulary\[11\]='.ud800'",
         ),
         (lambda t: WordPieceTokenizer.train(["", " "]), "2 texts, all of them empty"),
         (
