@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import keras
 
 from kzoo.export.trace import layers_calling
-from kzoo.layers import TokenEmbedding, kernels
+from kzoo.layers import Dense, TokenEmbedding, kernels
 
 _LAYER_NORMALIZATION = "kzoo_LayerNormalization"
 _GELU = "kzoo_Gelu"
@@ -23,12 +23,13 @@ _TIED_HEAD = "kzoo_TiedHead"
 def onnx_kernels(model: keras.Model) -> Iterator[None]:
     """Let a model's kernels be markers, and its products plain ones, for a while.
 
-    kzoo's layers ask `kernels`; Keras's own LayerNormalization and Dense are given
+    kzoo's layers ask `kernels`; Dense and Keras's own LayerNormalization are given
     another call where they are configured plainly.
     """
     calls = {
         keras.layers.LayerNormalization: _keras_norm,
-        keras.layers.Dense: _keras_dense,
+        keras.layers.Dense: _dense,
+        Dense: _dense,
         TokenEmbedding: _token_embedding,
     }
     own = {
@@ -110,10 +111,10 @@ def _token_embedding(layer):
     """Multiply with the table as it is stored: its transpose would be a copy."""
     import tensorflow as tf
 
-    def call(token_ids, reverse=False):
+    def call(token_ids, reverse=False, training=None):
         table = tf.convert_to_tensor(layer.embeddings)
         if not reverse or token_ids.dtype != "float32" or table.dtype != "float32":
-            return type(layer).call(layer, token_ids, reverse=reverse)
+            return type(layer).call(layer, token_ids, reverse, training)
         rows = tf.reshape(token_ids, (-1, layer.hidden_dim))
         logits = _marker(_TIED_HEAD, rows, table)
         logits.set_shape((None, layer.vocabulary_size))
@@ -138,7 +139,7 @@ def _keras_norm(layer):
     return call
 
 
-def _keras_dense(layer):
+def _dense(layer):
     """Multiply by the kernel as it is; Keras would reshape around the product."""
     import tensorflow as tf
 
@@ -148,9 +149,9 @@ def _keras_dense(layer):
     def call(inputs, training=None):
         if len(inputs.shape) < 3:
             return type(layer).call(layer, inputs, training=training)
-        x = tf.matmul(inputs, tf.convert_to_tensor(layer.kernel))
+        x = tf.matmul(inputs, tf.cast(layer.kernel, inputs.dtype))
         if layer.bias is not None:
-            x = x + layer.bias
+            x = x + tf.cast(layer.bias, inputs.dtype)
         return x if layer.activation is None else layer.activation(x)
 
     return call

@@ -5,6 +5,7 @@ from keras import ops
 
 from kzoo.layers import (
     DecoderBlock,
+    Dense,
     Dropout,
     KeyValueCache,
     LayerNormalization,
@@ -181,7 +182,7 @@ class GPT2CausalLM(Task):
         )
         self.output_projection = None
         if not tie_embeddings:
-            self.output_projection = keras.layers.Dense(
+            self.output_projection = Dense(
                 vocabulary_size,
                 use_bias=False,
                 kernel_initializer=initializer(),
@@ -220,19 +221,19 @@ class GPT2CausalLM(Task):
                 segment_ids=segment_ids,
                 training=training,
             )
-        return self.head(self.final_norm(x))
+        return self.head(self.final_norm(x), training=training)
 
     def _embed(self, token_ids, positions, training=None):
         x = self.token(token_ids)
-        x = x + self.position(x, positions=positions)
+        x = x + self.position(x, positions=positions, training=training)
         return self.embedding_dropout(x, training=training)
 
-    def head(self, hidden_states):
+    def head(self, hidden_states, training=None):
         """Return the logits of normalised outputs, (..., D) -> (..., V) float32."""
         if self.output_projection is not None:
-            logits = self.output_projection(hidden_states)
+            logits = self.output_projection(hidden_states, training=training)
         else:
-            logits = self.token(hidden_states, reverse=True)
+            logits = self.token(hidden_states, reverse=True, training=training)
         # In float32 whatever the compute type: the loss needs the digits.
         return ops.cast(logits, "float32")
 

@@ -6,6 +6,7 @@ import keras
 
 from kzoo.errors import InputError
 from kzoo.layers import (
+    Dense,
     Dropout,
     EncoderBlock,
     FirstTokenPooling,
@@ -215,7 +216,7 @@ class TextClassifier(Task):
         self.pool = POOLINGS[pooling](dtype=dtype, name="pool")
         self.pooler = None
         if pooler_activation:
-            self.pooler = keras.layers.Dense(
+            self.pooler = Dense(
                 hidden_dim,
                 activation=activations.get(pooler_activation),
                 kernel_initializer=initializer(),
@@ -226,7 +227,7 @@ class TextClassifier(Task):
             classifier_dropout, dtype=dtype, name="classifier_dropout"
         )
         # Logits in float32 whatever the compute type: the loss needs the digits.
-        self.classifier = keras.layers.Dense(
+        self.classifier = Dense(
             len(label_names),
             kernel_initializer=initializer(),
             dtype=dtype if dtype.quantization_mode else "float32",
@@ -274,9 +275,9 @@ class TextClassifier(Task):
             x = self.final_norm(x)
         x = self.pool(x, padding_mask=padding_mask)  # (B, D)
         if self.pooler:
-            x = self.pooler(x)
+            x = self.pooler(x, training=training)
         x = self.classifier_dropout(x, training=training)
-        logits = self.classifier(x)  # (B, classes)
+        logits = self.classifier(x, training=training)  # (B, classes)
         if self.ngrams:
             mask = inputs.get("padding_mask")
             logits = logits + self.ngrams(inputs["token_ids"], padding_mask=mask)

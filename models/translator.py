@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kzoo.layers import TokenEmbedding, activations, checks
+from kzoo.layers import Dense, TokenEmbedding, activations, checks
 from kzoo.models.task import Task
 from kzoo.models.transformer_stacks import DecoderStack, EncoderStack, TranslatorCache
 from kzoo.training.compiling import compile_translator
@@ -190,7 +190,7 @@ class Translator(Task):
         )
         self.output_projection = None
         if not tie_embeddings:
-            self.output_projection = keras.layers.Dense(
+            self.output_projection = Dense(
                 vocabulary_size,
                 use_bias=False,
                 kernel_initializer=self._initializer(),
@@ -267,7 +267,7 @@ class Translator(Task):
             encoder_padding_mask=mask,
             training=training,
         )
-        return self.head(x)
+        return self.head(x, training=training)
 
     def encode(self, encoder_token_ids, encoder_padding_mask=None, training=None):
         """Return the encoder's outputs, (B, S, D).
@@ -280,12 +280,13 @@ class Translator(Task):
         x = self.source_token(encoder_token_ids)
         return self.encoder(x, padding_mask=encoder_padding_mask, training=training)
 
-    def head(self, hidden_states):
+    def head(self, hidden_states, training=None):
         """Return the logits of the decoder's outputs, (..., D) -> (..., V) float32."""
         if self.output_projection is not None:
-            logits = self.output_projection(hidden_states)
+            logits = self.output_projection(hidden_states, training=training)
         else:
-            logits = self.target_token(hidden_states, reverse=True)
+            table = self.target_token
+            logits = table(hidden_states, reverse=True, training=training)
         # In float32 whatever the compute type: the loss needs the digits.
         logits = ops.cast(logits, "float32")
         if self.logits_bias is None:

@@ -1,6 +1,7 @@
 """Keras 3 layers: residual sublayers, norms, attention, embeddings, pooling."""
 
 from kzoo.layers.decoder_block import DecoderBlock, DecoderCache
+from kzoo.layers.dense import Dense
 from kzoo.layers.depth import deep_norm_scales, drop_path_rates
 from kzoo.layers.drop_path import DropPath
 from kzoo.layers.dropout import Dropout
@@ -30,6 +31,7 @@ __all__ = [
     "ALiBi",
     "DecoderBlock",
     "DecoderCache",
+    "Dense",
     "DropPath",
     "Dropout",
     "EncoderBlock",

@@ -5,6 +5,7 @@ from keras import ops
 
 from kzoo.layers import activations, checks
 from kzoo.layers.composed_initializers import Concatenated
+from kzoo.layers.dense import Dense
 from kzoo.layers.dropout import Dropout
 
 
@@ -105,7 +106,7 @@ class FeedForward(keras.layers.Layer):
         )
 
     def _dense(self, name, units, initializer):
-        return keras.layers.Dense(
+        return Dense(
             units,
             use_bias=self.use_bias,
             kernel_initializer=initializer.clone(),

@@ -7,6 +7,7 @@ stay as they are. Outside of it every kernel is plain `keras.ops`.
 
 import contextlib
 import functools
+import importlib
 from collections.abc import Callable, Iterator
 
 import keras
@@ -71,9 +72,7 @@ def layer_normalization(x, gamma, beta, epsilon: float):
         (..., D) in the type of `x`.
     """
     if keras.backend.backend() == "torch":
-        from kzoo.layers import torch_kernels
-
-        return torch_kernels.layer_normalization(x, gamma, beta, epsilon)
+        return _module().layer_normalization(x, gamma, beta, epsilon)
     dtype = x.dtype
     x = ops.cast(x, "float32")
     centred = x - ops.mean(x, axis=-1, keepdims=True)
@@ -137,15 +136,9 @@ def attention(query, key, value, mask, scale: float, bias=None, soft_cap=None):
 
 def _own_kernels():
     """Return the module with the backend's own attention, where it has one."""
-    if keras.backend.backend() == "torch":
-        from kzoo.layers import torch_kernels
-
-        return torch_kernels
-    if keras.backend.backend() == "jax":
-        from kzoo.layers import jax_kernels
-
-        return jax_kernels if jax_kernels.has_fused_attention() else None
-    return None
+    if keras.backend.backend() == "tensorflow":
+        return None
+    return _module() if _module().has_fused_attention() else None
 
 
 @_replaceable
@@ -226,10 +219,56 @@ def lookup(table, ids):
         (..., D) in the table's type.
     """
     if keras.backend.backend() == "tensorflow":
-        from kzoo.layers import tensorflow_kernels
-
-        return tensorflow_kernels.lookup(table, ids)
+        return _module().lookup(table, ids)
     return ops.take(table, ids, axis=0)
+
+
+def product(x, weight, bias=None, training=None):
+    """Return x W + b in the type of `x`.
+
+    Args:
+        x: (..., D), any float type.
+        weight: (D, F), a variable or a tensor of that type or of a wider one.
+        bias: (F,), or None.
+        training: Whether gradients of `weight` and `bias` are wanted in their own
+            type: sums over all rows that are not rounded to the type of `x`.
+
+    Returns:
+        (..., F).
+    """
+    weight = ops.convert_to_tensor(weight)
+    bias = None if bias is None else ops.convert_to_tensor(bias)
+    if x.dtype != weight.dtype:
+        if training:
+            return _module().product(x, weight, bias)
+        weight = ops.cast(weight, x.dtype)
+        bias = None if bias is None else ops.cast(bias, x.dtype)
+    y = ops.matmul(x, weight)
+    return y if bias is None else ops.add(y, bias)
+
+
+def repeated(rows, inputs, dtype, training=None):
+    """Return rows that are the same for many inputs, in another type.
+
+    Args:
+        rows: (1, T or 1, D).
+        inputs: (B, T, D), what the rows are added to.
+        dtype: The type wanted.
+        training: Whether the gradient of the rows is wanted in their own type: the
+            sum over the inputs is not rounded to `dtype`.
+
+    Returns:
+        The rows, or (B, T, D) where they are repeated before the cast.
+    """
+    if training and keras.backend.standardize_dtype(rows.dtype) != dtype:
+        rows = ops.broadcast_to(rows, (*ops.shape(inputs)[:2], rows.shape[-1]))
+    return ops.cast(rows, dtype)
+
+
+def _module():
+    """Return the module with the kernels of the backend itself."""
+    name = keras.backend.backend()
+    return importlib.import_module(f"kzoo.layers.{name}_kernels")
 
 
 KERNELS = (

@@ -6,6 +6,7 @@ from keras import ops
 from kzoo.errors import InputError
 from kzoo.layers import checks, kernels
 from kzoo.layers.composed_initializers import parts_of
+from kzoo.layers.dense import Dense
 from kzoo.layers.dropout import Dropout
 from kzoo.layers.key_value_cache import KeyValueCache
 from kzoo.layers.masks import combine_masks
@@ -162,7 +163,7 @@ class MultiHeadAttention(keras.layers.Layer):
 
     def _projection(self, name, units, initializer=None):
         initializer = initializer or self.kernel_initializer
-        return keras.layers.Dense(
+        return Dense(
             units,
             use_bias=self.use_bias,
             # A copy: one initializer object draws the same values every time.

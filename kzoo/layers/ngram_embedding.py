@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from kzoo.layers import checks
+from kzoo.layers.dense import Dense
 from kzoo.layers.ngram_hashing import check_ngrams, ngram_buckets
 
 
@@ -83,7 +84,7 @@ class NgramEmbedding(keras.layers.Layer):
         ]
         self.projection = None
         if self.ngram_dim:
-            self.projection = keras.layers.Dense(
+            self.projection = Dense(
                 self.hidden_dim,
                 use_bias=False,
                 dtype=self.dtype_policy,

@@ -23,6 +23,8 @@ class PositionEmbedding(keras.layers.Layer):
 
     Returns:
         (1, T, D), or (B, T, D) where positions are given: to be added to the inputs.
+        While it trains in mixed precision always (B, T, D), so that the gradient of a
+        position is added up in float32.
 
     Raises:
         InputError: If the size is not positive, or a known T exceeds it.
@@ -54,11 +56,12 @@ class PositionEmbedding(keras.layers.Layer):
             autocast=False,
         )
 
-    def call(self, inputs, positions=None):
+    def call(self, inputs, positions=None, training=None):
         """Return the positions' vectors, (1, T, D) or (B, T, D)."""
         if positions is None:
             check_length(inputs.shape[1], self.max_sequence_length)
-        return _rows(self.embeddings, inputs, positions, self.compute_dtype)
+        dtype = self.compute_dtype
+        return _rows(self.embeddings, inputs, positions, dtype, training)
 
     def compute_output_shape(self, inputs_shape, positions_shape=None):
         """Return (1, T, D), or (B, T, D) where positions are given."""
@@ -200,11 +203,11 @@ def check_length(length: int | None, max_sequence_length: int) -> None:
         )
 
 
-def _rows(table, inputs, positions, dtype):
+def _rows(table, inputs, positions, dtype, training=None):
     if positions is None:
         rows = table[: ops.shape(inputs)[1]][None]  # (1, T, D)
-    else:
-        rows = kernels.lookup(table, ops.cast(positions, "int32"))  # (B, T, D)
+        return kernels.repeated(rows, inputs, dtype, training)
+    rows = kernels.lookup(table, ops.cast(positions, "int32"))  # (B, T, D)
     return ops.cast(rows, dtype)
 
 

@@ -6,6 +6,7 @@ import keras
 
 from kzoo.errors import InputError
 from kzoo.layers import checks
+from kzoo.layers.dense import Dense
 from kzoo.layers.drop_path import DropPath
 from kzoo.layers.dropout import Dropout
 from kzoo.layers.handing_on import handed_on
@@ -145,7 +146,7 @@ class ResidualSublayer(keras.layers.Layer):
         if self._names.get("shortcut") == "projection" and _differ(
             input_shape[-1:], output_shape[-1:]
         ):
-            self.shortcut = keras.layers.Dense(
+            self.shortcut = Dense(
                 output_shape[-1],
                 use_bias=False,
                 dtype=self.dtype_policy,

@@ -65,11 +65,11 @@ class TokenEmbedding(keras.layers.Layer):
             autocast=False,  # a cast of the table would be all of it each step
         )
 
-    def call(self, token_ids, reverse=False):
+    def call(self, token_ids, reverse=False, training=None):
         """Return the vectors (B, T, D), or of vectors the logits (B, T, V)."""
         if reverse:
-            table = ops.cast(self.embeddings, self.compute_dtype)
-            return ops.matmul(token_ids, ops.transpose(table))
+            turned = ops.transpose(ops.convert_to_tensor(self.embeddings))
+            return kernels.product(token_ids, turned, training=training)
         x = kernels.lookup(self.embeddings, ops.cast(token_ids, "int32"))
         x = ops.cast(x, self.compute_dtype)
         return x if self.scale == 1.0 else x * self.scale
@@ -78,7 +78,7 @@ class TokenEmbedding(keras.layers.Layer):
         """Return (B, T, D)."""
         return (*token_ids_shape, self.hidden_dim)
 
-    def compute_output_spec(self, token_ids, reverse=False):
+    def compute_output_spec(self, token_ids, reverse=False, training=None):
         """Return shape and type of (B, T, D), or in reverse of (B, T, V)."""
         shape = self.compute_output_shape(token_ids.shape)
         if reverse:
@@ -112,7 +112,8 @@ class SegmentEmbedding(keras.layers.Layer):
         segment_ids: (B, T) integers of [0, num_segments), or None for all zero.
 
     Returns:
-        (B, T, D), or (1, 1, D) where the ids are left out: to be added.
+        (B, T, D), or (1, 1, D) where the ids are left out: to be added. While it
+        trains in mixed precision always (B, T, D).
 
     Raises:
         InputError: If a size is not positive.
@@ -150,10 +151,11 @@ class SegmentEmbedding(keras.layers.Layer):
             autocast=False,
         )
 
-    def call(self, inputs, segment_ids=None):
+    def call(self, inputs, segment_ids=None, training=None):
         """Return the segments' vectors, (B, T, D) or (1, 1, D)."""
         if segment_ids is None:
-            return ops.cast(self.embeddings[:1], self.compute_dtype)[None]
+            rows = self.embeddings[:1][None]
+            return kernels.repeated(rows, inputs, self.compute_dtype, training)
         x = kernels.lookup(self.embeddings, ops.cast(segment_ids, "int32"))
         return ops.cast(x, self.compute_dtype)
 

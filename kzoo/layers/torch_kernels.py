@@ -1,5 +1,12 @@
 """Kernels that torch has ready-made: this file, for one, knows a backend."""
 
+import functools
+
+
+def has_fused_attention() -> bool:
+    """Return whether attention is one operation: always."""
+    return True
+
 
 def layer_normalization(x, gamma, beta, epsilon: float):
     """Return `kernels.layer_normalization` by torch's own, in float32."""
@@ -31,3 +38,51 @@ def attention(query, key, value, mask, scale: float):
         sees = mask.any(dim=-1, keepdim=True)
         mixed = torch.where(sees, mixed, value.mean(dim=2, keepdim=True))
     return mixed.transpose(1, 2)
+
+
+def product(x, weight, bias):
+    """Return `kernels.product` with gradients of weight and bias in their own types."""
+    return _wide_product().apply(x, weight, bias)
+
+
+@functools.cache
+def _wide_product():
+    import torch
+
+    class WideProduct(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, weight, bias):
+            ctx.save_for_backward(x, weight)
+            y = torch.matmul(x, weight.to(x.dtype))
+            return y if bias is None else y + bias.to(x.dtype)
+
+        @staticmethod
+        def backward(ctx, upstream):
+            x, weight = ctx.saved_tensors
+            of_x = of_weight = of_bias = None
+            flat, upstream_flat = (t.flatten(0, -2) for t in (x, upstream))
+            if ctx.needs_input_grad[0]:
+                of_x = torch.matmul(upstream, weight.to(x.dtype).t())
+            if ctx.needs_input_grad[1]:
+                of_weight = _sum_of_products(flat, upstream_flat, weight.dtype)
+            if ctx.needs_input_grad[2]:
+                of_bias = upstream_flat.sum(0, dtype=weight.dtype)
+            return of_x, of_weight, of_bias
+
+    return WideProduct
+
+
+def _sum_of_products(a, b, dtype):
+    """Return a^T b, computed from the types of `a` and `b` and given in another."""
+    import torch
+
+    if a.is_cuda and torch.version.cuda and _has_out_dtype():
+        return torch.mm(a.t(), b, out_dtype=dtype)
+    return torch.mm(a.t().to(dtype), b.to(dtype))
+
+
+@functools.cache
+def _has_out_dtype():
+    import torch
+
+    return "out_dtype" in (torch.mm.__doc__ or "")

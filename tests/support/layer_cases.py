@@ -104,6 +104,7 @@ PADDED = {**SEQUENCE, "padding_mask": ((None,), "mask")}
 IDS = {"token_ids": ((None,), "ids")}
 
 CASES = {
+    "Dense": Case(layers.Dense, SEQUENCE, {"units": F, "use_bias": False}, (None, F)),
     "LayerNormalization": Case(
         layers.LayerNormalization, SEQUENCE, {"epsilon": 1e-12}, (None, D)
     ),
