@@ -188,7 +188,7 @@ def _open_tokens(folder: pathlib.Path, split: str, tokenizer) -> TokenStream:
         )
     try:
         documents = np.load(folder / split / _DOCUMENTS, allow_pickle=False)
-    except (OSError, ValueError) as error:
+    except (OSError, EOFError, ValueError) as error:
         raise InputError(
             "A folder of tokens holds documents.npy for each split.",
             f"{str(folder / split / _DOCUMENTS)!r} ({error})",

@@ -26,9 +26,10 @@ every_way = pytest.mark.parametrize(
         ({}, 1e-6),
         ({"gradient_accumulation_steps": 3}, 1e-6),
         ({"use_ema": True, "ema_momentum": 0.9}, 1e-6),
-        # Gradients of a matrix are rounded to 8 or 11 bits before they are added up.
-        ({"precision": "mixed_bfloat16"}, 1e-2),
-        ({"precision": "mixed_float16"}, 2e-3),
+        # At a rate that lets rounding be: at the full one, one device's own weights
+        # differ by some percent after fifty steps where a last digit was other before.
+        ({"precision": "mixed_bfloat16", "learning_rate": 1e-4}, 1e-3),
+        ({"precision": "mixed_float16", "learning_rate": 1e-4}, 2e-3),
     ],
     ids=["plain", "accumulated", "averaged", "bfloat16", "float16"],
 )

@@ -149,9 +149,10 @@ def test_damaged_folders(prepared):
     tokenizer = Letters(end_id=True)
     with pytest.raises(InputError, match="split='test'.*train, validation"):
         read_stream(prepared, "test", tokenizer)
-    (prepared / "train" / "documents.npy").write_bytes(b"no")
-    with pytest.raises(InputError, match="documents.npy"):
-        read_stream(prepared, "train", tokenizer)
+    for damage in (b"no", b""):
+        (prepared / "train" / "documents.npy").write_bytes(damage)
+        with pytest.raises(InputError, match="documents.npy"):
+            read_stream(prepared, "train", tokenizer)
     with open(prepared / "validation" / "tokens.bin", "ab") as file:
         file.write(b"x")
     with pytest.raises(InputError, match="as long as tokens.json says.*bytes, not"):
