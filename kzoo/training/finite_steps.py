@@ -7,6 +7,7 @@ import threading
 import keras
 from keras import ops
 
+from kzoo.training import torch_norms
 from kzoo.training.skipped_steps import SkippedSteps
 
 
@@ -190,11 +191,16 @@ class FiniteStep:
         return {**logs, self.skipped.name: self.skipped.of_epoch()}
 
     def _apply_on_torch(self, own, gradients, variables=None):
-        scale = getattr(self.model.optimizer, "dynamic_scale", None)
-        finite = self._with_loss(self._gradients_finite(gradients, scale))
-        self._replica.finite = self._agreed_on_torch(finite)
+        optimizer = self.model.optimizer
+        scale = getattr(optimizer, "dynamic_scale", None)
+        norm = torch_norms.norm(gradients)
+        finite = torch_norms.all_finite(gradients, norm)
+        if scale is not None:
+            finite = ops.logical_or(finite, ops.convert_to_tensor(scale) > 1.0)
+        self._replica.finite = self._agreed_on_torch(self._with_loss(finite))
         if self._replica.finite:
-            own(gradients, variables)
+            with torch_norms.clipped(optimizer, gradients, norm):
+                own(gradients, variables)
 
     @staticmethod
     def _agreed_on_torch(finite) -> bool:
@@ -260,14 +266,6 @@ def _chosen(finite, after, before):
 def _all_finite(tensors):
     if not tensors:
         return ops.convert_to_tensor(True)
-    if keras.backend.backend() == "torch":
-        import torch
-
-        # One call for all. Squares may overflow, the greatest entry cannot; but to
-        # find that takes six times as long.
-        norm = torch.nn.utils.get_total_norm
-        finite = norm(tensors, 2.0).isfinite()
-        return finite if finite else norm(tensors, math.inf).isfinite()
     return ops.all(ops.stack([ops.all(ops.isfinite(x)) for x in tensors]))
 
 

@@ -8,6 +8,8 @@ import types
 import keras
 
 from kzoo.errors import InputError
+from kzoo.training import event_files
+from kzoo.training.distribution.group import is_chief
 from kzoo.training.learning_rate import learning_rate_of
 from kzoo.training.step_count import due, steps_of
 
@@ -18,6 +20,8 @@ class TensorBoardLog(keras.callbacks.Callback):
     `FOLDER/train` and `FOLDER/validation` each hold `epoch_loss`, `epoch_accuracy` and
     so on, drawn into one chart; `FOLDER/train` also `batch_loss` and
     `batch_learning_rate`. `keras.callbacks.TensorBoard` needs TensorFlow for this.
+    With `Checkpoints`, a training that is taken up again has each point once: what was
+    written after the checkpoint is dropped.
 
     Args:
         folder: Where the event files go.
@@ -37,6 +41,7 @@ class TensorBoardLog(keras.callbacks.Callback):
         self.folder = pathlib.Path(folder)
         self.every_steps = every_steps
         self.steps = 0
+        self.epochs = 0
         self._writers = {}
         self._make_writer = _writer_class()
 
@@ -52,19 +57,24 @@ class TensorBoardLog(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Write the epoch, and have it on the disk."""
+        self.epochs = epoch + 1
         for name, value in (logs or {}).items():
             part = "validation" if name.startswith("val_") else "train"
             self._write(part, f"epoch_{name.removeprefix('val_')}", value, epoch + 1)
-        for writer in self._writers.values():
-            writer.flush()
+        self._flush()
 
     def state_dict(self) -> dict[str, int]:
-        """Return the count of steps, for a checkpoint."""
-        return {"steps": self.steps}
+        """Return the counts of steps and epochs, for a checkpoint, all written."""
+        self._flush()
+        return {"steps": self.steps, "epochs": self.epochs}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Take up the count of a checkpoint."""
-        self.steps = state["steps"]
+        """Take up the counts of a checkpoint, and drop what was written after it."""
+        self.steps, self.epochs = state["steps"], state["epochs"]
+        self.close()
+        if is_chief():
+            last = {"batch_": self.steps, "epoch_": self.epochs}
+            event_files.drop_after(self.folder, last)
 
     def close(self) -> None:
         """Close the files."""
@@ -75,6 +85,10 @@ class TensorBoardLog(keras.callbacks.Callback):
     def on_train_end(self, logs: dict | None = None) -> None:
         """Close the files."""
         self.close()
+
+    def _flush(self) -> None:
+        for writer in self._writers.values():
+            writer.flush()
 
     def _write(self, part: str, name: str, value: float, step: int) -> None:
         if part not in self._writers:

@@ -60,7 +60,7 @@ def state_of(model):
 
 
 OPTIMIZERS = {
-    "clipped": lambda: keras.optimizers.AdamW(0.01, global_clipnorm=1.0),
+    "clipped": lambda: keras.optimizers.AdamW(0.01, global_clipnorm=0.1),
     "averaged": lambda: keras.optimizers.AdamW(0.01, use_ema=True),
     "accumulated": lambda: keras.optimizers.AdamW(0.01, gradient_accumulation_steps=2),
     "scaled": lambda: keras.optimizers.LossScaleOptimizer(
@@ -91,6 +91,33 @@ def test_a_lost_step_leaves_no_trace(name, jit_compile):
     assert history == {k: pytest.approx(v, rel=1e-6) for k, v in expected.items()}
     for one, two in zip(state_of(model), state_of(other), strict=True):
         np.testing.assert_allclose(one, two, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="Keras clips on the others")
+@pytest.mark.parametrize("limit", [0.05, 1e6])
+def test_a_norm_that_is_known_clips_as_keras_does(limit):
+    states, (x, y) = [], data()
+    for callbacks in ([SkipNonFinite()], []):
+        model = model_with_statistics(
+            keras.optimizers.AdamW(0.01, global_clipnorm=limit)
+        )
+        model.layers[-1].bias.trainable = False
+        fit(model, x, y, *callbacks)
+        assert model.optimizer.global_clipnorm == limit
+        states.append(state_of(model))
+    for one, two in zip(*states, strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="of PyTorch's norm")
+def test_gradients_whose_squares_overflow_are_finite():
+    from kzoo.training import torch_norms
+
+    for values, expected in (([3e30, 1.0], True), ([np.inf, 1.0], False)):
+        gradients = [ops.convert_to_tensor(np.float32(v)) for v in values]
+        norm = torch_norms.norm([*gradients, None])
+        assert not norm.isfinite()
+        assert bool(torch_norms.all_finite([*gradients, None], norm)) is expected
 
 
 @pytest.mark.tensorflow_only
