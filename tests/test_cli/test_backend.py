@@ -43,15 +43,21 @@ def test_then_the_environment(fresh, monkeypatch):
     assert fresh() == "torch"
 
 
-def test_torchs_threads_do_not_spin(fresh, monkeypatch):
-    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+def test_torchs_threads_spin_briefly(fresh, monkeypatch):
+    names = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
+    for name in names:  # set first, so that what is set here goes again
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
     fresh("jax")
-    assert "OMP_WAIT_POLICY" not in os.environ
-    fresh("torch")
-    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
+    assert not any(name in os.environ for name in names)
     monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
     fresh("torch")
-    assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
+    assert "GOMP_SPINCOUNT" not in os.environ
+    monkeypatch.delenv("OMP_WAIT_POLICY")
+    fresh("torch")
+    assert os.environ["GOMP_SPINCOUNT"] == "3000"
+    assert os.environ["KMP_BLOCKTIME"] == "1"
+    assert "OMP_WAIT_POLICY" not in os.environ
 
 
 def test_then_keras_json_if_its_backend_is_installed(fresh):
