@@ -23,14 +23,21 @@ class Dense(keras.layers.Dense):
 
     Args:
         units: Width of the output.
-        activation: As in `keras.layers.Dense`, as all that follows.
-        **kwargs: The other arguments of `keras.layers.Dense`.
+        activation: A function or its name, or None.
+        use_bias: Whether b is added.
+        kernel_initializer: Of W, (D, units).
+        bias_initializer: Of b, (units,).
+        **kwargs: The other arguments of `keras.layers.Dense`, by name.
 
     Call arguments:
         inputs: (..., D).
+        training: Whether gradients of the weights will be asked for.
 
     Returns:
         (..., units).
+
+    Raises:
+        ValueError: If `units` is not a positive whole number.
 
     Example:
         >>> import numpy as np
@@ -40,6 +47,25 @@ class Dense(keras.layers.Dense):
     Reference:
         Micikevicius et al. 2018, arXiv:1710.03740, section 3.3.
     """
+
+    def __init__(
+        self,
+        units: int,
+        *,
+        activation=None,
+        use_bias: bool = True,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        **kwargs,
+    ):
+        super().__init__(
+            units,
+            activation=activation,
+            use_bias=use_bias,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            **kwargs,
+        )
 
     def add_weight(self, *args, **kwargs):
         """Create a weight; kernel and bias are cast where they are used."""

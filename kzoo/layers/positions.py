@@ -20,6 +20,8 @@ class PositionEmbedding(keras.layers.Layer):
         inputs: (B, T, D); only its shape is used.
         positions: (B, T) integers below `max_sequence_length`, or None for 0 to
             T - 1.
+        training: Whether gradients will be asked for, which are then added up in
+            float32.
 
     Returns:
         (1, T, D), or (B, T, D) where positions are given: to be added to the inputs.

@@ -23,6 +23,8 @@ class TokenEmbedding(keras.layers.Layer):
     Call arguments:
         token_ids: (B, T) integers of [0, V).
         reverse: If True the input is (B, T, D) and the result the logits (B, T, V).
+        training: Whether gradients will be asked for, which are then added up in
+            float32.
 
     Returns:
         (B, T, D), or the logits (B, T, V).
@@ -110,6 +112,8 @@ class SegmentEmbedding(keras.layers.Layer):
     Call arguments:
         inputs: (B, T, D), of which only the shape is used where ids are left out.
         segment_ids: (B, T) integers of [0, num_segments), or None for all zero.
+        training: Whether gradients will be asked for, which are then added up in
+            float32.
 
     Returns:
         (B, T, D), or (1, 1, D) where the ids are left out: to be added. While it
