@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from kzoo.errors import InputError
 from kzoo.tokenizers.byte_alphabet import characters_of_bytes
+from kzoo.tokenizers.vocabulary_checks import check_once_each
 
 _NAMED = (
     "end_token",
@@ -51,13 +52,7 @@ def check_tokenizer(tokenizer) -> None:
         InputError: As the class says.
     """
     ids = tokenizer._id_of
-    if len(ids) != len(tokenizer.vocabulary):
-        twice = next(t for i, t in enumerate(tokenizer.vocabulary) if ids[t] != i)
-        raise InputError(
-            "Each token of a vocabulary stands in it once.",
-            f"vocabulary with {twice!r} twice",
-            "Remove the second one.",
-        )
+    check_once_each(tokenizer.vocabulary)
     lacking = [char for char in characters_of_bytes() if char not in ids]
     if lacking:
         raise InputError(

@@ -1,6 +1,7 @@
 """What the parts of a WordPiece tokenizer must be."""
 
 from kzoo.errors import InputError
+from kzoo.tokenizers.vocabulary_checks import check_once_each
 
 _NAMED = ("unknown_token", "pad_token", "cls_token", "sep_token", "mask_token")
 
@@ -15,15 +16,9 @@ def check_tokenizer(tokenizer) -> None:
         InputError: As the class says.
     """
     _check_kinds(tokenizer)
-    ids = {token: index for index, token in enumerate(tokenizer.vocabulary)}
-    if len(ids) != len(tokenizer.vocabulary):
-        twice = next(t for i, t in enumerate(tokenizer.vocabulary) if ids[t] != i)
-        raise InputError(
-            "Each token of a vocabulary stands in it once.",
-            f"vocabulary with {twice!r} twice",
-            "Remove the second one.",
-        )
-    missing = [token for token in tokenizer.special_tokens if token not in ids]
+    check_once_each(tokenizer.vocabulary)
+    known = set(tokenizer.vocabulary)
+    missing = [token for token in tokenizer.special_tokens if token not in known]
     if missing:
         raise InputError(
             "The vocabulary holds every special token.",

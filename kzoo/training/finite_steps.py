@@ -194,9 +194,7 @@ class FiniteStep:
         optimizer = self.model.optimizer
         scale = getattr(optimizer, "dynamic_scale", None)
         norm = torch_norms.norm(gradients)
-        finite = torch_norms.all_finite(gradients, norm)
-        if scale is not None:
-            finite = ops.logical_or(finite, ops.convert_to_tensor(scale) > 1.0)
+        finite = _or_scaled(torch_norms.all_finite(gradients, norm), scale)
         self._replica.finite = self._agreed_on_torch(self._with_loss(finite))
         if self._replica.finite:
             with torch_norms.clipped(optimizer, gradients, norm):
@@ -220,10 +218,7 @@ class FiniteStep:
             for g in gradients
             if g is not None
         ]
-        finite = _all_finite(dense)
-        if scale is None:
-            return finite
-        return ops.logical_or(finite, ops.convert_to_tensor(scale) > 1.0)
+        return _or_scaled(_all_finite(dense), scale)
 
     def _with_loss(self, finite):
         loss = self._replica.loss
@@ -261,6 +256,13 @@ class FiniteStep:
 
 def _chosen(finite, after, before):
     return after if after is before else ops.where(finite, after, before)
+
+
+def _or_scaled(finite, scale):
+    """Return whether gradients are finite, or the optimizer's to leave out."""
+    if scale is None:
+        return finite
+    return ops.logical_or(finite, ops.convert_to_tensor(scale) > 1.0)
 
 
 def _all_finite(tensors):
