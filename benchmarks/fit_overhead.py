@@ -9,7 +9,8 @@ demo stories, without the shared data), from the same weights, on the same batch
 the same AdamW, compiled alike. The hand-written loop is what each backend's own
 documentation shows: a compiled step, a Python `for` over the batches, the loss read
 every 10th step. `fit` has all that `kzoo train` gives it: throughput, lost steps,
-history, progress, interruption.
+history, progress, interruption. Both run in one process, which keeps freed memory as
+`kzoo train` does, unless told to `--give-back`.
 
 The two take turns, `--rounds` times, in pieces of `--steps` divided by the rounds, so
 that a machine whose speed changes is fair to both. The answer is the ratio of the
@@ -39,6 +40,9 @@ def main():
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--batch-size", type=int, default=12)
     parser.add_argument("--plain", action="store_true", help="fit without callbacks")
+    parser.add_argument(
+        "--give-back", action="store_true", help="leave freed memory to the C library"
+    )
     options = parser.parse_args()
     os.environ["KERAS_BACKEND"] = options.backend
     if options.backend != "tensorflow":
@@ -48,6 +52,9 @@ def main():
 
 def measure(options):
     """Return the milliseconds of a step of both, and their ratio."""
+    from kzoo.training import keep_freed_memory
+
+    keeps = not options.give_back and keep_freed_memory()
     model, by_hand, batches = made(options), made(options), data(options)
     per_round = options.steps // options.rounds
     loop = LOOPS[options.backend](by_hand)
@@ -70,6 +77,7 @@ def measure(options):
         "backend": options.backend,
         "steps": per_round * options.rounds,
         "parameters": model.count_params(),
+        "keeps_freed_memory": keeps,
         **{name: round(1e3 * value, 3) for name, value in times.items()},
         "ratio": round(times["fit_ms"] / times["loop_ms"], 4),
         "rounds": [round(a / b, 3) for a, b in zip(fitted, own, strict=True)],

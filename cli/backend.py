@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 
 from kzoo.errors import InputError, unknown_name
+from kzoo.training.freed_memory import keep_freed_memory
 
 BACKENDS = ("tensorflow", "jax", "torch")
 
@@ -104,6 +105,7 @@ def choose_backend(name: str | None = None) -> str:
                 "Start a new process.",
             )
     os.environ["KERAS_BACKEND"] = chosen
+    keep_freed_memory()
     if chosen == "torch":
         _wait_briefly()
     if not os.environ.get("KZOO_DEBUG"):

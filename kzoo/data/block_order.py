@@ -116,6 +116,11 @@ class BlockOrder:
             return len(self) * self.batch_size
         return self.num_blocks
 
+    @property
+    def even(self) -> bool:
+        """Whether every batch has `batch_size` blocks."""
+        return self.drop_remainder or self.num_blocks % self.batch_size == 0
+
     def starts(self, number: int) -> np.ndarray:
         """Return the start of every block of a pass over the tokens, in order.
 

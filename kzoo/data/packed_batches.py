@@ -1,12 +1,17 @@
 """Rows of tokens and the tokens that follow them, as a language model trains on."""
 
 import hashlib
+import itertools
 
 import numpy as np
 
 from kzoo.data.block_order import BlockOrder
 from kzoo.data.token_batches import update_digest
 from kzoo.data.token_stream import TokenStream
+
+# Rows are gathered for so many tokens at once, not step by step: small models take
+# steps that are not much longer than a few calls of NumPy with cold caches.
+_TOKENS = 1 << 15
 
 
 class PackedBatches:
@@ -46,6 +51,7 @@ class PackedBatches:
         self.pad_id = pad_id
         self.notes = notes
         self._offsets = np.arange(order.sequence_length + 1)
+        self._ahead: tuple | None = None  # epoch, step, and batches from there on
 
     def __len__(self) -> int:
         """Return the number of batches of an epoch."""
@@ -97,20 +103,47 @@ class PackedBatches:
             `segment_ids` (B, T) int32; (B, T) int32; (B, T) float32, 0 where nothing
             follows.
         """
-        starts = self.order.batch(epoch, step)
-        return self.rows(starts if share is None else starts[share.rows(len(starts))])
+        if share is not None:
+            starts = self.order.batch(epoch, step)
+            return self.rows(starts[share.rows(len(starts))])
+        ahead = self._ahead  # read once: a thread that reads ahead may set it
+        if ahead is None or ahead[0] != epoch or not 0 <= step - ahead[1] < ahead[2]:
+            starts = self.starts_ahead(epoch, step, _TOKENS)
+            ahead = self._ahead = (epoch, step, len(starts), self.rows(starts))
+        inputs, labels, weights = ahead[3]
+        place = step - ahead[1]
+        own = {name: part[place].copy() for name, part in inputs.items()}
+        return own, labels[place].copy(), weights[place].copy()
+
+    def starts_ahead(self, epoch: int, step: int, tokens: int) -> np.ndarray:
+        """Return where the blocks start of a step and of those behind it in an epoch.
+
+        Args:
+            epoch: The epoch, from 0.
+            step: The step, from 0.
+            tokens: How many tokens the blocks have at most, those of a step at least.
+
+        Returns:
+            (S, B) positions of S steps, which have as many blocks each.
+        """
+        first = self.order.batch(epoch, step)
+        steps = max(1, tokens // (len(first) * self.sequence_length))
+        behind = range(step + 1, min(step + steps, len(self)))
+        parts = (self.order.batch(epoch, other) for other in behind)
+        alike = itertools.takewhile(lambda part: len(part) == len(first), parts)
+        return np.stack([first, *alike])
 
     def rows(self, starts: np.ndarray) -> tuple:
-        """Return the blocks at (B,) start positions, as `batch` does."""
+        """Return the blocks at (..., B) start positions, as `batch` does."""
         ids, numbers = self.windows(starts)
         real = ids >= 0
         ids = np.where(real, ids, self.pad_id)
-        inputs = {"token_ids": ids[:, :-1], "padding_mask": real[:, :-1]}
-        follows = real[:, 1:]
+        inputs = {"token_ids": ids[..., :-1], "padding_mask": real[..., :-1]}
+        follows = real[..., 1:]
         if numbers is not None:
-            inputs["segment_ids"] = numbers[:, :-1]
-            follows = follows & (numbers[:, 1:] == numbers[:, :-1])
-        return inputs, ids[:, 1:], follows.astype("float32")
+            inputs["segment_ids"] = numbers[..., :-1]
+            follows = follows & (numbers[..., 1:] == numbers[..., :-1])
+        return inputs, ids[..., 1:], follows.astype("float32")
 
     def fingerprint(self, epoch: int = 0) -> str:
         """Return the sha256 of every array of an epoch's batches, in order."""

@@ -1,7 +1,5 @@
 """Packed batches as a `tf.data.Dataset`: one pass over it is one epoch."""
 
-import numpy as np
-
 from kzoo.data.known_length import with_length
 from kzoo.data.packed_batches import PackedBatches
 
@@ -17,6 +15,9 @@ def as_tf_dataset(batches: PackedBatches):
     handing out its last batch moves the epoch on by one. A pass that is given up
     before does not count.
 
+    The shapes of its batches are known where all have the same: TensorFlow then takes
+    shorter steps, having nothing to compute from shapes.
+
     Args:
         batches: The batches.
 
@@ -27,24 +28,23 @@ def as_tf_dataset(batches: PackedBatches):
 
     order = batches.order
     length = batches.sequence_length
-    chunk = max(1, _TOKENS // (order.batch_size * length))
 
     def passage():
         epoch, steps = order.epoch, len(order)
         step = order.start
         while step < steps:
-            # The last step stands alone: what is fetched ahead never ends an epoch.
-            count = 1 if step == steps - 1 else min(chunk, steps - 1 - step)
-            parts = [order.batch(epoch, step + i) for i in range(count)]
-            if len({len(part) for part in parts}) > 1:  # a smaller batch among them
-                parts = parts[:1]
-            step += len(parts)
+            starts = batches.starts_ahead(epoch, step, _TOKENS)
+            if step < steps - 1:
+                # The last step stands alone: what is fetched ahead ends no epoch.
+                starts = starts[: steps - 1 - step]
+            step += len(starts)
             if step == steps:
                 order.epoch, order.start = epoch + 1, 0
-            ids, numbers = batches.windows(np.stack(parts))
+            ids, numbers = batches.windows(starts)
             yield (ids,) if numbers is None else (ids, numbers)
 
-    spec = tf.TensorSpec((None, None, length + 1), tf.int32)
+    size = order.batch_size if order.even else None
+    spec = tf.TensorSpec((None, size, length + 1), tf.int32)
     signature = (spec, spec) if batches.has_segments else (spec,)
 
     def row(ids, numbers=None):

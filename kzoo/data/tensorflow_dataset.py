@@ -31,7 +31,7 @@ def as_tf_dataset(batches: TokenBatches | TranslationBatches):
             yield batch
 
     signature = tf.nest.map_structure(
-        lambda part: tf.TensorSpec((None,) * part.axes, part.dtype), batches.layout
+        lambda part: tf.TensorSpec(part.shape, part.dtype), batches.layout
     )
     dataset = tf.data.Dataset.from_generator(passage, output_signature=signature)
     dataset = with_length(dataset.prefetch(2), len(batches))

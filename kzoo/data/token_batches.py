@@ -11,10 +11,10 @@ from kzoo.data.token_rows import TokenRows
 
 @dataclasses.dataclass(frozen=True)
 class ArraySpec:
-    """The type of an array and how many axes it has; their sizes vary."""
+    """The type of an array and the sizes of its axes, None where they vary."""
 
     dtype: str
-    axes: int
+    shape: tuple[int | None, ...]
 
 
 class TokenBatches:
@@ -90,13 +90,13 @@ class TokenBatches:
     def layout(self) -> tuple:
         """What a batch consists of: `ArraySpec` in place of each array."""
         inputs = {
-            "token_ids": ArraySpec("int32", 2),
-            "padding_mask": ArraySpec("bool", 2),
+            "token_ids": ArraySpec("int32", (None, None)),
+            "padding_mask": ArraySpec("bool", (None, None)),
         }
         if self.has_segments:
-            inputs["segment_ids"] = ArraySpec("int32", 2)
-        labels = () if self.labels is None else (ArraySpec("int32", 1),)
-        weights = () if self.weights is None else (ArraySpec("float32", 1),)
+            inputs["segment_ids"] = ArraySpec("int32", (None, None))
+        labels = () if self.labels is None else (ArraySpec("int32", (None,)),)
+        weights = () if self.weights is None else (ArraySpec("float32", (None,)),)
         return (inputs, *labels, *weights)
 
     def width(self, positions: np.ndarray) -> int:

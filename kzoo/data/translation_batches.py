@@ -39,13 +39,13 @@ class TranslationBatches:
     # What a batch consists of.
     layout = (
         {
-            "encoder_token_ids": ArraySpec("int32", 2),
-            "encoder_padding_mask": ArraySpec("bool", 2),
-            "decoder_token_ids": ArraySpec("int32", 2),
-            "decoder_padding_mask": ArraySpec("bool", 2),
+            "encoder_token_ids": ArraySpec("int32", (None, None)),
+            "encoder_padding_mask": ArraySpec("bool", (None, None)),
+            "decoder_token_ids": ArraySpec("int32", (None, None)),
+            "decoder_padding_mask": ArraySpec("bool", (None, None)),
         },
-        ArraySpec("int32", 2),
-        ArraySpec("float32", 2),
+        ArraySpec("int32", (None, None)),
+        ArraySpec("float32", (None, None)),
     )
 
     def __init__(

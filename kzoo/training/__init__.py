@@ -33,6 +33,7 @@ _MODULES = {
     "distributed": "distribution.model",
     "enable_lora": "lora",
     "freeze": "freezing",
+    "keep_freed_memory": "freed_memory",
     "load_adapters": "adapters",
     "measure_perplexity": "perplexity",
     "merge_lora": "lora",

@@ -35,7 +35,8 @@ class FiniteStep:
         self.model = model
         self.skipped = skipped
         self._step = model.train_step
-        self._statistics: list | None = None  # what layers keep, once asked for
+        self._small: list | None = None  # what a step assigns, once asked for
+        self._small_of: tuple = ()  # the compiled metrics and loss among them
         self._replica = threading.local()  # TensorFlow runs replicas in threads
         backend = keras.backend.backend()
         self._take = {
@@ -54,7 +55,7 @@ class FiniteStep:
 
     def forget_layers(self) -> None:
         """Look again for what layers keep: the model may have other ones."""
-        self._statistics = None
+        self._small = None
 
     def _guard_optimizer(self) -> None:
         """Have the optimizer ask, through its instance: its class stays as it is."""
@@ -236,13 +237,17 @@ class FiniteStep:
 
         Not among them are random states, and weights that are frozen.
         """
-        if self._statistics is None:
-            layers = self.model._flatten_layers()
-            found = [v for layer in layers for v in layer._non_trainable_variables]
-            self._statistics = found
-        seen = {id(v): v for v in (*self.model.metrics_variables, *self._statistics)}
+        judges = self.model._compile_metrics, self.model._compile_loss
+        if self._small is not None and self._small_of == judges:
+            return self._small
+        layers = self.model._flatten_layers()
+        statistics = [v for layer in layers for v in layer._non_trainable_variables]
+        seen = {id(v): v for v in (*self.model.metrics_variables, *statistics)}
         seen.pop(id(self.skipped.counts), None)
-        return [v for v in seen.values() if not _is_seed(v)]
+        small = [v for v in seen.values() if not _is_seed(v)]
+        if all(judge is None or judge.built for judge in judges):
+            self._small, self._small_of = small, judges
+        return small
 
     def _logs(self, logs, results, finite):
         chosen = {

@@ -139,6 +139,30 @@ def test_both_forms_hold_the_same_bytes(segments, shuffle):
         assert found == FINGERPRINTS
 
 
+@pytest.mark.backend_free
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_steps_in_any_order_are_those_of_a_pass(shuffle):
+    stream = random_stream(1009, documents=(0, 40, 600))
+    order = BlockOrder(1009, 7, 4, shuffle=shuffle, drop_remainder=False)
+    batches = PackedBatches(stream, order, segments=True)
+    for epoch, step in [(0, 3), (0, 4), (1, 4), (1, len(batches) - 1), (0, 0), (0, 3)]:
+        found = batches.batch(epoch, step)
+        expected = batches.rows(order.batch(epoch, step))
+        keras.tree.map_structure(np.testing.assert_array_equal, found, expected)
+        found[0]["token_ids"][:] = 0  # a batch is the caller's own
+        found[1][:] = 0
+
+
+@pytest.mark.tensorflow_only
+def test_shapes_are_known_where_all_are_the_same():
+    stream = random_stream(7 * 40)  # 39 blocks
+    for batch_size, drop, size in ((5, None, 5), (13, False, 13), (4, False, None)):
+        data = packed(stream, 7, batch_size=batch_size, drop_remainder=drop)
+        inputs, labels, weights = data.element_spec
+        for spec in (*inputs.values(), labels, weights):
+            assert spec.shape.as_list() == [size, 7]
+
+
 def test_a_pass_that_is_given_up_does_not_count():
     data = packed(random_stream(1009), 7, batch_size=5)
     for _, batch in zip(range(3), data, strict=False):

@@ -1,9 +1,12 @@
 """Training on two devices of TensorFlow, against training on one."""
 
+import types
+
 import keras
 import numpy as np
 import pytest
 from support import several_outputs
+from support.language_models import random_stream
 from support.trainings import (
     FAMILIES,
     data_of,
@@ -14,6 +17,7 @@ from support.trainings import (
 )
 
 from kzoo import layers, training
+from kzoo.data import packed
 from kzoo.errors import InputError
 from kzoo.layers import global_rows
 from kzoo.training.distribution import Share
@@ -56,6 +60,29 @@ def test_shares_of_data_are_the_data(family):
         ]
         joined = [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
         assert all(map(np.array_equal, joined, whole))
+
+
+@tensorflow_only
+@pytest.mark.parametrize("local", [(0, 1, 2), (1,)])
+@pytest.mark.parametrize("drop_remainder", [None, False])
+def test_shares_of_known_shapes_have_them(monkeypatch, local, drop_remainder):
+    """One process makes whole batches, one of several its own rows."""
+    from kzoo.training.distribution import tensorflow_data
+
+    native = types.SimpleNamespace(num_replicas_in_sync=3)
+    monkeypatch.setattr(tensorflow_data, "local_replicas", lambda _: list(local))
+    data = packed(random_stream(7 * 40), 7, batch_size=5, drop_remainder=drop_remainder)
+    shares = tensorflow_data.shared(data, native)
+    known = [[2, 2, 1][index] for index in local] if drop_remainder is None else [None]
+    for part in keras.tree.flatten(shares.element_spec):
+        assert part.shape[0] in known
+        assert part.shape[1] == 7
+    whole = keras.tree.flatten(data.batches.batch(0, 1))
+    _, found = zip(range(2), shares, strict=False)
+    parts = [keras.tree.flatten(part) for part in found[1][tensorflow_data.SHARES]]
+    for index, part in zip(local, parts, strict=True):
+        rows = Share(index, 3).rows(5)
+        assert all(map(np.array_equal, part, (array[rows] for array in whole)))
 
 
 @pytest.mark.parametrize("noise_shape", [None, (None, None, 1), (1, None, None)])

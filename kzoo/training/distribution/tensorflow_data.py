@@ -80,15 +80,19 @@ def _cut(batch, shares: list[Share]) -> tuple:
     """Return the rows of each share of a batch of tensors."""
     import tensorflow as tf
 
-    size = tf.shape(tree.flatten(batch)[0])[0]
+    first_part = tree.flatten(batch)[0]
+    known, size = first_part.shape[0], tf.shape(first_part)[0]
 
     def start(share: Share, index: int):
         whole, rest = size // share.count, size % share.count
         return index * whole + tf.minimum(index, rest)
 
     def rows(share: Share):
-        first, behind = start(share, share.index), start(share, share.index + 1)
-        return tree.map_structure(lambda part: part[first:behind], batch)
+        if known is not None:  # as static as the batch
+            own = share.rows(known)
+        else:
+            own = slice(start(share, share.index), start(share, share.index + 1))
+        return tree.map_structure(lambda part: part[own], batch)
 
     return tuple(rows(share) for share in shares)
 
@@ -100,7 +104,10 @@ class _OwnRows:
         self.batches = batches
         self.shares = shares
         self.order = batches.order
-        self.layout = tuple(tree.map_structure(_array_spec, spec) for _ in shares)
+        self.layout = tuple(
+            tree.map_structure(lambda part, share=share: _array_spec(part, share), spec)
+            for share in shares
+        )
 
     def __len__(self) -> int:
         return len(self.batches)
@@ -110,7 +117,11 @@ class _OwnRows:
         return tuple(self.batches.batch(epoch, step, share) for share in self.shares)
 
 
-def _array_spec(spec):
+def _array_spec(spec, share: Share):
     from kzoo.data.token_batches import ArraySpec
 
-    return ArraySpec(spec.dtype.name, len(spec.shape))
+    size, *rest = spec.shape
+    if size is not None:
+        own = share.rows(size)
+        size = own.stop - own.start
+    return ArraySpec(spec.dtype.name, (size, *rest))
