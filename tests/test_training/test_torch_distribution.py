@@ -4,14 +4,25 @@ import json
 import sys
 
 import keras
+import numpy as np
 import pytest
 from support import several_outputs
 from support.groups import assert_trains_as_one_process
-from support.trainings import FAMILIES, every_way
+from support.trainings import (
+    FAMILIES,
+    compiled,
+    data_of,
+    difference,
+    every_way,
+    model_of,
+    optimizer_of,
+    trained,
+)
 
 from kzoo import training
 from kzoo.errors import InputError
 from kzoo.training.distribution import launching
+from kzoo.training.distribution.torch_steps import TorchSteps
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "torch", reason="runs in the PyTorch pass"
@@ -48,6 +59,28 @@ def test_fifty_steps_of_two_processes(family, options, tolerance, tmp_path):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_three_processes_train_as_one(family, tmp_path):
     assert_trains_as_one_process("data-parallel", family, tmp_path, workers=3)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
+def test_a_step_alone_is_that_of_keras(family, precision, monkeypatch):
+    one, history = trained(family, precision=precision)
+    monkeypatch.setattr(TorchSteps, "train_step", keras.Model.train_step)
+    two, expected = trained(family, precision=precision)
+    assert history == expected
+    assert difference(one, two) == 0
+
+
+def test_a_model_that_nothing_trains_says_so():
+    training.set_seed(1)
+    model = model_of("classifier")
+    compiled("classifier", model, optimizer_of())
+    model.trainable = False
+    before = model.get_weights()
+    batch = data_of("classifier").batches.batch(0, 0)
+    with pytest.warns(UserWarning, match="No weight of the model is trainable"):
+        model.train_step(batch)
+    assert all(map(np.array_equal, model.get_weights(), before))
 
 
 def test_processes_must_be_named(monkeypatch):
