@@ -9,6 +9,7 @@ from keras import ops
 
 from kzoo.training import torch_norms
 from kzoo.training.skipped_steps import SkippedSteps
+from kzoo.training.step_clock import StepClock
 
 
 class FiniteStep:
@@ -29,6 +30,9 @@ class FiniteStep:
     Args:
         model: A compiled model.
         skipped: Counts the lost steps; among `model.metrics`.
+
+    Attributes:
+        clock: On TensorFlow, what times the wait for batches; None on others.
     """
 
     def __init__(self, model: keras.Model, skipped: SkippedSteps) -> None:
@@ -44,6 +48,7 @@ class FiniteStep:
             "tensorflow": self._on_tensorflow,
             "torch": self._on_torch,
         }[backend]
+        self.clock = StepClock() if backend == "tensorflow" else None
         self._guard_optimizer()
 
     def __call__(self, *args):
@@ -131,6 +136,9 @@ class FiniteStep:
     def _on_tensorflow(self, data):
         import tensorflow as tf
 
+        timed = self.clock.times(self.model)
+        if timed:
+            self.clock.arrive(data)
         # An identity is the value of now; a variable is read when it is used.
         kept = [(v, tf.identity(v.value)) for v in self._small_variables()]
         logs = self._step(data)
@@ -142,7 +150,10 @@ class FiniteStep:
             variable.assign(tf.where(finite, after, before))
         self.skipped.count(finite)
         logs = self._logs(logs, self.model.get_metrics_result(), finite)
-        return {**logs, self.skipped.name: self.skipped.of_epoch()}
+        logs = {**logs, self.skipped.name: self.skipped.of_epoch()}
+        if timed:
+            self.clock.end(self.model, logs)
+        return logs
 
     def _apply_on_tensorflow(self, own, gradients, variables=None):
         import tensorflow as tf

@@ -10,18 +10,33 @@ class InputWait:
 
     On PyTorch `fit` gets a batch between two steps; on JAX inside of its train
     function, whose iterator is timed. TensorFlow takes batches inside its compiled
-    function, where they cannot be told apart from the step: `known` is then False.
+    function, where `SkipNonFinite` has a clock.
 
     Args:
         model: The model, inside `fit`, with its train function made.
     """
 
     def __init__(self, model: keras.Model) -> None:
-        self.known = keras.backend.backend() != "tensorflow"
-        self.seconds = 0.0
+        self._clock = getattr(model.train_step, "clock", None)
+        self._seconds = 0.0
         self._ended: float | None = None
         if keras.backend.backend() == "jax":
             self._time_iterators(model)
+
+    @property
+    def known(self) -> bool:
+        """Whether it can be told, once steps were taken.
+
+        Not on TensorFlow without that clock, with XLA, or with several replicas.
+        """
+        if keras.backend.backend() != "tensorflow":
+            return True
+        return self._clock is not None and self._clock.runs
+
+    @property
+    def seconds(self) -> float:
+        """The seconds of this epoch up to now."""
+        return self._seconds if self._clock is None else self._clock.seconds
 
     def _time_iterators(self, model) -> None:
         inner = getattr(model.train_function, "untimed", model.train_function)
@@ -34,17 +49,23 @@ class InputWait:
 
     def begin_epoch(self) -> None:
         """Start anew."""
-        self.seconds = 0.0
+        self._seconds = 0.0
         self._ended = None
+        if self._clock is not None:
+            self._clock.restart()
 
     def begin_step(self) -> None:
         """Note that a step begins."""
         if self._ended is not None:
-            self.seconds += time.perf_counter() - self._ended
+            self.add(time.perf_counter() - self._ended)
 
     def end_step(self, now: float) -> None:
         """Note that a step has ended."""
         self._ended = now
+
+    def add(self, seconds: float) -> None:
+        """Note a wait of so many seconds."""
+        self._seconds += seconds
 
 
 class _Timed:
@@ -62,4 +83,4 @@ class _Timed:
         try:
             return next(self._iterator)
         finally:
-            self._wait.seconds += time.perf_counter() - began
+            self._wait.add(time.perf_counter() - began)

@@ -22,8 +22,8 @@ class ThroughputLog(keras.callbacks.Callback):
       so without validation and without the first step of all, which compiles;
     - `step_ms_p50`, `step_ms_p90` and `step_ms_p99`: milliseconds that so many per
       cent of the steps stayed below, from one step's end to the next;
-    - `input_wait`, the share of that time spent waiting for data (not on TensorFlow,
-      which takes its batches inside the step);
+    - `input_wait`, the share of that time spent waiting for data (on TensorFlow with
+      `SkipNonFinite`, without XLA, on one replica);
     - `mfu`, the share of the device's greatest speed that went into the model:
 
       ```

@@ -8,7 +8,13 @@ import pytest
 from support.small_fits import BATCH, ROWS, STEPS, small_data, small_fit, small_model
 
 from kzoo.errors import InputError
-from kzoo.training import HistoryLog, ProfileSteps, StopAtStep, ThroughputLog
+from kzoo.training import (
+    HistoryLog,
+    ProfileSteps,
+    SkipNonFinite,
+    StopAtStep,
+    ThroughputLog,
+)
 from kzoo.training.device_figures import device_names, peak_flops, peak_memory
 
 BACKEND = keras.backend.backend()
@@ -30,6 +36,38 @@ class Slow(keras.utils.PyDataset):
         return self.x[:BATCH], self.y[:BATCH]
 
 
+class SlowModel(keras.Model):
+    """A model whose forward pass takes 0.2 s, on TensorFlow."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = keras.layers.Dense(1)
+
+    def call(self, x):
+        return self.dense(x) + slow_zero(0.2)
+
+
+def slow_zero(seconds):
+    import tensorflow as tf
+
+    def sleep():
+        time.sleep(seconds)
+        return 0.0
+
+    return tf.ensure_shape(tf.py_function(sleep, [], tf.float32), ())
+
+
+def tf_data(seconds=0.0):
+    """Return a batch that is not made before it is asked for."""
+    import tensorflow as tf
+
+    x, y = small_data()
+    options = tf.data.Options()
+    options.experimental_optimization.inject_prefetch = False
+    data = tf.data.Dataset.from_tensors((x[:BATCH], y[:BATCH])).with_options(options)
+    return data.map(lambda x, y: (x + slow_zero(seconds), y)) if seconds else data
+
+
 def test_an_epoch_has_its_step_times_and_memory():
     log = ThroughputLog(BATCH, ROWS)
     history = small_fit(small_model(), log).history
@@ -42,12 +80,35 @@ def test_an_epoch_has_its_step_times_and_memory():
     assert log.figures["step_ms_p50"] == history["step_ms_p50"][-1]
 
 
-@pytest.mark.skipif(BACKEND == "tensorflow", reason="not known on TensorFlow")
 def test_waiting_for_data_is_counted():
-    model = small_model()
     log = ThroughputLog(BATCH)
-    model.fit(Slow(0.05), verbose=0, shuffle=False, callbacks=[log])
+    data = tf_data(0.05).repeat(5) if BACKEND == "tensorflow" else Slow(0.05)
+    callbacks = [SkipNonFinite(), log]
+    small_model().fit(data, verbose=0, shuffle=False, callbacks=callbacks)
     assert log._wait.seconds >= 0.1  # the sleep of two batches at least
+    assert 0.0 < log.figures["input_wait"] <= 1.0
+
+
+@pytest.mark.tensorflow_only
+@pytest.mark.parametrize("steps_per_execution", [1, 2])
+def test_a_step_of_tensorflow_is_no_wait(steps_per_execution):
+    """A step that takes its time, of data that are there."""
+    model = SlowModel()
+    options = {"jit_compile": False, "steps_per_execution": steps_per_execution}
+    model.compile("sgd", "mse", **options)
+    log = ThroughputLog(BATCH)
+    callbacks = [SkipNonFinite(), log]
+    model.fit(tf_data().repeat(6), verbose=0, shuffle=False, callbacks=callbacks)
+    assert log.figures["step_ms_p50"] >= 200
+    assert log.figures["input_wait"] < 0.5
+
+
+@pytest.mark.tensorflow_only
+def test_xla_cannot_tell_the_time():
+    log = ThroughputLog(BATCH)
+    model = small_model(jit_compile=True)
+    history = small_fit(model, SkipNonFinite(), log, epochs=1).history
+    assert "input_wait" not in history
 
 
 def test_mfu_is_the_share_of_the_peak():
