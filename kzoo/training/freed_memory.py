@@ -16,8 +16,8 @@ def keep_freed_memory() -> bool:
 
     A training step on a CPU frees hundreds of megabytes that the next one asks for
     again. The GNU C library gives pieces of 32 MiB and more back to the system each
-    time, and the system clears them again page by page: a tenth to a quarter of the
-    steps of small and of large models. The greatest memory that a process takes stays
+    time, and the system clears them again page by page, which was measured to take
+    from nothing to a quarter of a step. The greatest memory that a process takes stays
     about the same; what is different is that it keeps it to its end.
 
     Call it before a training. `kzoo` does so on the command line.
