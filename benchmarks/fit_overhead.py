@@ -57,7 +57,7 @@ def measure(options):
     keeps = not options.give_back and keep_freed_memory()
     model, by_hand, batches = made(options), made(options), data(options)
     per_round = options.steps // options.rounds
-    loop = LOOPS[options.backend](by_hand)
+    loop = _loop_of(STEPS[options.backend](by_hand))
     fitted, own = [], []
     with tempfile.TemporaryDirectory() as folder:
         fit(model, batches, 3, folder, options.plain)  # compiles
@@ -135,7 +135,11 @@ def fit(model, batches, steps, folder, plain):
     from kzoo.data import SetEpoch
 
     class Clock(keras.callbacks.Callback):
+        takes_step_logs = True
+
         def on_train_batch_end(self, batch, logs=None):
+            if batch in (0, steps):
+                float(logs["loss"])  # waits for it
             if batch == 0:
                 self.began = time.perf_counter()
             self.ended, self.steps = time.perf_counter(), batch
@@ -143,7 +147,7 @@ def fit(model, batches, steps, folder, plain):
                 self.model.stop_training = True
 
     clock = Clock()
-    callbacks = []
+    callbacks = [clock]
     if not plain:
         interruption = training.InterruptBetweenSteps()
         callbacks = [
@@ -155,18 +159,20 @@ def fit(model, batches, steps, folder, plain):
             training.BestPreset(lambda: None, None),
             training.HistoryLog(folder),
             training.Progress(1, 10**6, tokens=LENGTH, stream=open(os.devnull, "w")),
+            clock,
         ]
-    model.fit(batches, callbacks=[clock, *callbacks], verbose=0)
+        callbacks = training.CallbackList(callbacks, model, epochs=1)
+    model.fit(batches, callbacks=callbacks, verbose=0)
     return (clock.ended - clock.began) / max(clock.steps, 1)
 
 
-def _loop_of(step, get):
+def _loop_of(step):
     """Return a loop that takes a step on each batch and reads some losses."""
 
     def loop(batches, steps):
         began = None
         count = 0
-        for batch in get(batches):
+        for batch in batches:
             loss = step(batch)
             if count % READ_EVERY == 0:
                 float(loss)
@@ -183,7 +189,7 @@ def _loop_of(step, get):
 
 
 def on_tensorflow(model):
-    """Return the loop with `tf.function` and a tape."""
+    """Return the step with `tf.function` and a tape."""
     import tensorflow as tf
 
     loss_of, optimizer = model.loss, model.optimizer
@@ -196,11 +202,11 @@ def on_tensorflow(model):
         optimizer.apply(gradients, model.trainable_variables)
         return loss
 
-    return _loop_of(lambda batch: step(*batch), iter)
+    return lambda batch: step(*batch)
 
 
 def on_jax(model):
-    """Return the loop with `jax.jit` and Keras's stateless calls."""
+    """Return the step with `jax.jit` and Keras's stateless calls."""
     import jax
 
     trainable = [v.value for v in model.trainable_variables]
@@ -227,11 +233,12 @@ def on_jax(model):
         holder[0], loss = compiled(holder[0], batch)
         return loss
 
-    return _loop_of(step, iter)
+    return step
 
 
 def on_torch(model):
-    """Return the loop with `backward` and the same optimizer."""
+    """Return the step with `backward` and the same optimizer."""
+    import keras
     import torch
 
     loss_of, optimizer = model.loss, model.optimizer
@@ -239,19 +246,20 @@ def on_torch(model):
 
     def step(batch):
         inputs, labels, weights = batch
-        inputs = {name: torch.from_numpy(value) for name, value in inputs.items()}
+        tensor = keras.ops.convert_to_tensor  # on the device that Keras computes with
+        inputs = {name: tensor(value) for name, value in inputs.items()}
         model.zero_grad()
         logits = model(inputs, training=True)
-        loss = loss_of(torch.from_numpy(labels), logits, torch.from_numpy(weights))
+        loss = loss_of(tensor(labels), logits, tensor(weights))
         loss.backward()
         with torch.no_grad():
             optimizer.apply([v.value.grad for v in variables], variables)
         return loss.detach()
 
-    return _loop_of(step, iter)
+    return step
 
 
-LOOPS = {"tensorflow": on_tensorflow, "jax": on_jax, "torch": on_torch}
+STEPS = {"tensorflow": on_tensorflow, "jax": on_jax, "torch": on_torch}
 
 if __name__ == "__main__":
     main()

@@ -81,6 +81,7 @@ def fit(
         The outcome. Neither ctrl-C nor a lost loss raises here.
     """
     from kzoo.models import preset_folder
+    from kzoo.training import CallbackList
 
     model = start.model
 
@@ -91,17 +92,21 @@ def fit(
             with quiet_stderr():  # Keras loads TensorFlow to make a config
                 model.save_to_preset(out)
 
-    set_steps_per_execution(model, settings, len(start.train.batches))
+    steps = len(start.train.batches)
+    set_steps_per_execution(model, settings, steps)
     callbacks = RunCallbacks(start, out, shared, settings, console, save)
     keeper, interruption = callbacks.keeper, callbacks.interruption
     interrupted = lost = ""
     try:
         with interruption:
+            epochs = settings["epochs"]
             model.fit(
                 start.train,
-                epochs=settings["epochs"],
+                epochs=epochs,
                 validation_data=start.validation,
-                callbacks=callbacks.all,
+                callbacks=CallbackList(
+                    callbacks.all, model, epochs=epochs, steps=steps
+                ),
                 verbose=0,
             )
     except KeyboardInterrupt:

@@ -56,6 +56,7 @@ def start(job: Job, settings: dict[str, Any], console: Console, clock: Clock) ->
         "batch_size": settings["batch_size"],
         "segments": bool(settings.get("segments")),
         "pad_id": tokenizer.pad_id,
+        "padding_mask": False,  # no real token sees what is behind the last one
     }
     batches = kzoo.data.packed(
         train,

@@ -75,7 +75,7 @@ def beam_attention(sources: list[Source], mask) -> Iterator[None]:
     """
     by_key = {id(source.key): source for source in sources}
 
-    def attention(query, key, value, _, scale, bias=None, soft_cap=None):
+    def attention(query, key, value, _, scale, bias=None, soft_cap=None, *__):
         source = by_key.get(id(key))
         if source is not None:
             return _mixed(query, source, scale, bias, soft_cap)

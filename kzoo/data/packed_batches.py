@@ -26,6 +26,8 @@ class PackedBatches:
         segments: Whether inputs have `segment_ids`, by which a token sees its own
             document only. The last token of a document then has no target.
         pad_id: What stands in `token_ids` behind the stream's end.
+        padding_mask: Whether inputs have `padding_mask`. A causal model does without:
+            padding stands behind the stream's end, where no real token sees it.
         notes: What reading had to say.
 
     Example:
@@ -43,12 +45,14 @@ class PackedBatches:
         *,
         segments: bool = False,
         pad_id: int = 0,
+        padding_mask: bool = True,
         notes: tuple[str, ...] = (),
     ) -> None:
         self.stream = stream
         self.order = order
         self.has_segments = segments
         self.pad_id = pad_id
+        self.has_padding_mask = padding_mask
         self.notes = notes
         self._offsets = np.arange(order.sequence_length + 1)
         self._ahead: tuple | None = None  # epoch, step, and batches from there on
@@ -98,8 +102,8 @@ class PackedBatches:
                 None for all. They are as wide as the whole batch.
 
         Returns:
-            `(inputs, labels, weights)`: a dict of `token_ids` (B, T) int32 and
-            `padding_mask` (B, T) bool, True = real token, and with segments
+            `(inputs, labels, weights)`: a dict of `token_ids` (B, T) int32, unless
+            left out `padding_mask` (B, T) bool, True = real token, and with segments
             `segment_ids` (B, T) int32; (B, T) int32; (B, T) float32, 0 where nothing
             follows.
         """
@@ -138,7 +142,9 @@ class PackedBatches:
         ids, numbers = self.windows(starts)
         real = ids >= 0
         ids = np.where(real, ids, self.pad_id)
-        inputs = {"token_ids": ids[..., :-1], "padding_mask": real[..., :-1]}
+        inputs = {"token_ids": ids[..., :-1]}
+        if self.has_padding_mask:
+            inputs["padding_mask"] = real[..., :-1]
         follows = real[..., 1:]
         if numbers is not None:
             inputs["segment_ids"] = numbers[..., :-1]

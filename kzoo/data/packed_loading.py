@@ -21,6 +21,7 @@ def load_packed(
     shuffle: bool | None = None,
     sequence_length: int | None = None,
     segments: bool = False,
+    padding_mask: bool = True,
     drop_remainder: bool | None = None,
     steps_per_epoch: int | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -39,6 +40,7 @@ def load_packed(
         shuffle: None shuffles `train` and nothing else.
         sequence_length: T, the tokens of a row; None is `model.max_sequence_length`.
         segments: Whether a token sees its own document only.
+        padding_mask: Whether inputs have a mask of padding, see `PackedBatches`.
         drop_remainder: Whether a last, smaller batch is left out; None leaves it out
             of shuffled data.
         steps_per_epoch: How many steps a shuffled epoch has; None makes a pass over
@@ -69,6 +71,7 @@ def load_packed(
         seed=seed,
         shuffle=split == "train" if shuffle is None else shuffle,
         segments=segments,
+        padding_mask=padding_mask,
         drop_remainder=drop_remainder,
         steps_per_epoch=steps_per_epoch,
         pad_id=model.tokenizer.pad_id,
@@ -112,6 +115,7 @@ def packed(
     seed: int = 0,
     shuffle: bool = True,
     segments: bool = False,
+    padding_mask: bool = True,
     drop_remainder: bool | None = None,
     steps_per_epoch: int | None = None,
     pad_id: int | None = None,
@@ -125,6 +129,7 @@ def packed(
         seed: Fixes the order of every epoch.
         shuffle: Whether epochs are shuffled.
         segments: Whether a token sees its own document only.
+        padding_mask: Whether inputs have a mask of padding, see `PackedBatches`.
         drop_remainder: See `BlockOrder`.
         steps_per_epoch: See `BlockOrder`.
         pad_id: What stands behind the stream's end; 0 where a tokenizer has none.
@@ -146,7 +151,12 @@ def packed(
         where=stream.where,
     )
     batches = PackedBatches(
-        stream, order, segments=segments, pad_id=pad_id or 0, notes=stream.notes
+        stream,
+        order,
+        segments=segments,
+        pad_id=pad_id or 0,
+        padding_mask=padding_mask,
+        notes=stream.notes,
     )
     import keras
 

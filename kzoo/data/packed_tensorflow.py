@@ -50,7 +50,9 @@ def as_tf_dataset(batches: PackedBatches):
     def row(ids, numbers=None):
         real = ids >= 0
         ids = tf.where(real, ids, batches.pad_id)
-        inputs = {"token_ids": ids[:, :-1], "padding_mask": real[:, :-1]}
+        inputs = {"token_ids": ids[:, :-1]}
+        if batches.has_padding_mask:
+            inputs["padding_mask"] = real[:, :-1]
         follows = real[:, 1:]
         if numbers is not None:
             inputs["segment_ids"] = numbers[:, :-1]

@@ -8,6 +8,7 @@ from kzoo.layers import checks, kernels
 from kzoo.layers.composed_initializers import parts_of
 from kzoo.layers.dense import Dense
 from kzoo.layers.dropout import Dropout
+from kzoo.layers.heads import for_each_query_head, join_heads, split_heads
 from kzoo.layers.key_value_cache import KeyValueCache
 from kzoo.layers.masks import combine_masks
 
@@ -186,8 +187,14 @@ class MultiHeadAttention(keras.layers.Layer):
         training=None,
     ):
         """Return the attended values, (B, T, D)."""
+        others = value, key, padding_mask, attention_mask, segment_ids, self.window
+        is_causal = use_causal_mask and all(other is None for other in others)
         query, key, value = self._project(query, value, key, positions)
         lengths = ops.shape(query)[1], ops.shape(key)[1]
+        bias = self._bias(*lengths, lengths[1] - lengths[0])
+        wants_scores = return_attention_scores or (training and self.dropout)
+        if is_causal and not wants_scores:
+            return self._attended(query, key, value, None, bias, is_causal=True)
         mask = combine_masks(
             query_length=lengths[0],
             key_length=lengths[1],
@@ -197,16 +204,15 @@ class MultiHeadAttention(keras.layers.Layer):
             use_causal_mask=use_causal_mask,
             window=self.window,
         )
-        bias = self._bias(*lengths, lengths[1] - lengths[0])
-        if not return_attention_scores and not (training and self.dropout):
+        if not wants_scores:
             return self._attended(query, key, value, mask, bias)
-        key, value = self._for_each_query_head(key), self._for_each_query_head(value)
+        key, value = (for_each_query_head(x, self.num_heads) for x in (key, value))
         scores = kernels.attention_scores(
             query, key, mask, self._scale, bias, self.soft_cap
         )
         dropped = self.score_dropout(scores, training=training)
         mixed = kernels.attention_mix(dropped, value)
-        output = self.output_projection(_join_heads(mixed))
+        output = self.output_projection(join_heads(mixed))
         return (output, scores) if return_attention_scores else output
 
     def call_with_cache(
@@ -240,7 +246,7 @@ class MultiHeadAttention(keras.layers.Layer):
         start = before if cache_index is None else cache_index
         if frozen:
             start = before - length
-            query = self._normed(self._split_heads(self.query(query)))
+            query = self._normed(split_heads(self.query(query), self._key_dim))
         else:
             if positions is None:
                 positions = (start + ops.arange(length))[None]
@@ -277,21 +283,22 @@ class MultiHeadAttention(keras.layers.Layer):
             InputError: If the layer is fused.
         """
         self._refuse_fused()
-        key = self._split_heads(self.key(value if key is None else key))
-        value = self._split_heads(self.value(value))
+        key = split_heads(self.key(value if key is None else key), self._key_dim)
+        value = split_heads(self.value(value), self._key_dim)
         return KeyValueCache(self._normed(key, of_keys=True), value)
 
-    def _attended(self, query, key, value, mask, bias):
+    def _attended(self, query, key, value, mask, bias, is_causal=False):
         mixed = kernels.attention(
             query,
-            self._for_each_query_head(key),
-            self._for_each_query_head(value),
+            for_each_query_head(key, self.num_heads),
+            for_each_query_head(value, self.num_heads),
             mask,
             self._scale,
             bias,
             self.soft_cap,
+            is_causal,
         )
-        return self.output_projection(_join_heads(mixed))
+        return self.output_projection(join_heads(mixed))
 
     def _project(self, query, value, key, positions):
         """Return query (B, T, N, H), key and value (B, S, K, H)."""
@@ -301,14 +308,15 @@ class MultiHeadAttention(keras.layers.Layer):
                 self._refuse_fused()
             width = self.num_heads * self._key_dim
             shared = self.num_key_value_heads * self._key_dim
-            projected = ops.split(
-                self.query_key_value(query), [width, width + shared], axis=-1
-            )
+            # By the number of parts where it will do: PyTorch's Keras sends places to
+            # the GPU and reads them back, for which it waits.
+            cuts = 3 if width == shared else [width, width + shared]
+            projected = ops.split(self.query_key_value(query), cuts, axis=-1)
         else:
             value = query if value is None else value
             key = value if key is None else key
             projected = self.query(query), self.key(key), self.value(value)
-        query, key, value = (self._split_heads(x) for x in projected)
+        query, key, value = (split_heads(x, self._key_dim) for x in projected)
         query, key = self._normed(query), self._normed(key, of_keys=True)
         if self.rotary is not None:
             query = self.rotary(query, positions=positions)
@@ -336,15 +344,6 @@ class MultiHeadAttention(keras.layers.Layer):
         return self.position_bias(
             (ops.arange(query_length) + offset)[None], ops.arange(key_length)[None]
         )
-
-    def _for_each_query_head(self, x):
-        """Repeat key or value heads, (B, S, K, H), for the queries: (B, S, N, H)."""
-        groups = self.num_heads // self.num_key_value_heads
-        return x if groups == 1 else ops.repeat(x, groups, axis=2)
-
-    def _split_heads(self, x):
-        heads = x.shape[-1] // self._key_dim
-        return ops.reshape(x, (*ops.shape(x)[:2], heads, self._key_dim))
 
     def compute_output_shape(self, query_shape, *others_shape, **kwargs):
         """Return the shape of the query."""
@@ -393,8 +392,3 @@ class MultiHeadAttention(keras.layers.Layer):
         for name in ("query_key_norm", "rotary", "position_bias"):
             config[name] = keras.saving.deserialize_keras_object(config.get(name))
         return cls(**config)
-
-
-def _join_heads(x):
-    """Return (B, T, N, H) as (B, T, N H)."""
-    return ops.reshape(x, (*ops.shape(x)[:2], x.shape[2] * x.shape[3]))

@@ -8,6 +8,7 @@ from kzoo.lazy import lazily
 _MODULES = {
     "AverageWeights": "weight_average",
     "BestPreset": "best_preset",
+    "CallbackList": "callback_list",
     "Checkpoints": "checkpoints.callback",
     "Distributed": "distribution.model",
     "HistoryLog": "history_log",
@@ -22,6 +23,7 @@ _MODULES = {
     "StopAtStep": "stop_at_step",
     "TensorBoardLog": "tensorboard_log",
     "ThroughputLog": "throughput_log",
+    "TokenCrossentropy": "losses",
     "TokenPerplexity": "token_metrics",
     "TranslationScores": "translation_scores",
     "WarmupDecay": "schedules",

@@ -3,7 +3,7 @@
 import keras
 
 from kzoo.errors import unknown_name
-from kzoo.training.losses import SmoothedSparseCrossentropy
+from kzoo.training.losses import SmoothedSparseCrossentropy, TokenCrossentropy
 from kzoo.training.optimizers import adamw
 from kzoo.training.token_metrics import TokenPerplexity
 
@@ -61,9 +61,7 @@ def compile_language_model(
     """
     model.compile(
         optimizer=optimizer or adamw(),
-        loss=keras.losses.SparseCategoricalCrossentropy(
-            from_logits=True, reduction="mean_with_sample_weight"
-        ),
+        loss=TokenCrossentropy(reduction="mean_with_sample_weight"),
         weighted_metrics=_token_metrics("a language model", metrics),
         jit_compile=jit_compile,
     )

@@ -9,8 +9,9 @@ class InputWait:
     """Seconds that `fit` spent between steps and on getting batches.
 
     On PyTorch `fit` gets a batch between two steps; on JAX inside of its train
-    function, whose iterator is timed. TensorFlow takes batches inside its compiled
-    function, where `SkipNonFinite` has a clock.
+    function, whose iterator is timed: a batch that is there before the last step has
+    ended kept nobody waiting. TensorFlow takes batches inside its compiled function,
+    where `SkipNonFinite` has a clock.
 
     Args:
         model: The model, inside `fit`, with its train function made.
@@ -42,7 +43,7 @@ class InputWait:
         inner = getattr(model.train_function, "untimed", model.train_function)
 
         def timed(state, iterator):
-            return inner(state, _Timed(iterator, self))
+            return inner(state, _Timed(iterator, self, state))
 
         timed.untimed = inner
         model.train_function = timed
@@ -68,12 +69,20 @@ class InputWait:
         self._seconds += seconds
 
 
-class _Timed:
-    """An iterator whose time is taken."""
+def _is_there(state) -> bool:
+    """Return whether the step that makes a state has ended, as far as is known."""
+    first = next((variable for kind in state for variable in kind), None)
+    known = hasattr(first, "is_ready") and not first.is_deleted()
+    return not known or first.is_ready()
 
-    def __init__(self, iterator, wait: InputWait) -> None:
+
+class _Timed:
+    """An iterator whose time is taken where the device has nothing else to do."""
+
+    def __init__(self, iterator, wait: InputWait, state) -> None:
         self._iterator = iterator
         self._wait = wait
+        self._state = state
 
     def __iter__(self):
         return self
@@ -83,4 +92,5 @@ class _Timed:
         try:
             return next(self._iterator)
         finally:
-            self._wait.add(time.perf_counter() - began)
+            if _is_there(self._state):
+                self._wait.add(time.perf_counter() - began)

@@ -2,12 +2,14 @@
 
 import os
 import pathlib
+from collections.abc import Mapping
 
 import keras
 import numpy as np
 
 from kzoo.errors import InputError
 from kzoo.files import replacing
+from kzoo.training.callback_list import StepLogs
 from kzoo.training.finite_steps import FiniteStep
 from kzoo.training.learning_rate import learning_rate_of
 from kzoo.training.skipped_steps import SkippedSteps
@@ -59,6 +61,8 @@ class SkipNonFinite(keras.callbacks.Callback):
         self.steps = 0
         self._of_epoch = 0
         self._epoch = self._data_epoch = 0
+        self._unseen: Mapping | None = None  # logs of the last step
+        self._losing = False  # whether the last step that was looked at was lost
 
     def set_model(self, model: keras.Model) -> None:
         """Have the model's steps leave no trace where they are lost."""
@@ -81,20 +85,34 @@ class SkipNonFinite(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Note the epoch, as `fit` and as the data count it."""
         self._epoch, self._of_epoch, self._last = epoch, 0, -1
+        self._unseen = None
         order = getattr(getattr(self.data, "batches", None), "order", None)
         self._data_epoch = getattr(order, "epoch", epoch)
 
-    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+    def on_train_batch_end(self, batch: int, logs: Mapping | None = None) -> None:
         """Look whether steps were lost, in the logs: nothing is asked of the device.
+
+        Logs that would have it wait (`StepLogs`) are looked at behind the next step,
+        while none is lost.
 
         Raises:
             FloatingPointError: If too many were, one behind the other.
         """
         self.steps += batch - self._last
         self._last = batch
-        skipped = int((logs or {}).get(self._counter.name, 0))
-        if skipped <= self._of_epoch:
+        before, self._unseen = self._unseen, logs
+        late = isinstance(logs, StepLogs) and self.in_a_row > 1
+        if late and not self._losing and not self._lost_since(before):
             return
+        self._look()
+
+    def _look(self) -> None:
+        """Count what was lost up to the last step, and end the training if need be."""
+        logs, self._unseen = self._unseen, None
+        self._losing = self._lost_since(logs)
+        if not self._losing:
+            return
+        skipped = int(logs[self._counter.name])
         self.skipped += skipped - self._of_epoch
         self._of_epoch = skipped
         if hasattr(self.model, "jax_state_sync"):
@@ -103,8 +121,17 @@ class SkipNonFinite(keras.callbacks.Callback):
         if counts["in_a_row"] >= self.in_a_row:
             raise FloatingPointError(self._message(counts))
 
+    def _lost_since(self, logs: Mapping | None) -> bool:
+        """Return whether the logs of a step count more lost steps than are known."""
+        return int((logs or {}).get(self._counter.name, 0)) > self._of_epoch
+
+    def on_epoch_end(self, epoch: int, logs: Mapping | None = None) -> None:
+        """Look at the epoch's last step."""
+        self._look()
+
     def state_dict(self) -> dict[str, int]:
         """Return what a checkpoint holds beside the model's own counts."""
+        self._look()
         return {"skipped": self.skipped, "steps": self.steps}
 
     def load_state_dict(self, state: dict[str, int]) -> None:

@@ -193,7 +193,7 @@ def test_any_keras_model_trains_as_on_one_device():
 @every_way
 def test_fifty_steps_on_two_devices(family, name, options, tolerance):
     if name == "model-parallel" and options.get("precision") == "mixed_bfloat16":
-        tolerance = 1e-2  # products themselves are cut, and rounded in parts
+        tolerance = 1e-3  # sums are cut, and float32 rounds them in another order
     assert_same_training(family, name, epochs=17, tolerance=tolerance, **options)
 
 

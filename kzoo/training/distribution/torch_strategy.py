@@ -44,7 +44,8 @@ class TorchStrategy:
 def data_parallel(devices: None = None, timeout: int = 600) -> TorchStrategy:
     """Return the strategy of all processes that the environment names.
 
-    On GPUs the processes talk through NCCL, on CPUs through Gloo.
+    On GPUs the processes talk through NCCL, on CPUs and where several share a GPU
+    through Gloo.
 
     Args:
         devices: None: each process has one device.
@@ -78,21 +79,39 @@ def _join(timeout: int) -> None:
             f"no {', '.join(missing)}",
             "Start them with kzoo launch --workers N, or with torchrun.",
         )
-    on_gpus = torch.cuda.is_available()
-    if on_gpus:
+    if torch.cuda.is_available():
         # A launcher may show each process its own GPU only.
         place = int(os.environ.get("LOCAL_RANK", "0"))
         torch.cuda.set_device(place % torch.cuda.device_count())
+    patience = datetime.timedelta(seconds=timeout)
+    store, rank, size = next(torch.distributed.rendezvous("env://", timeout=patience))
+    store.set_timeout(patience)
     torch.distributed.init_process_group(
-        # Numbers of the host go through Gloo, so that no one waits for a GPU.
-        "cpu:gloo,cuda:nccl" if on_gpus else "gloo",
-        timeout=datetime.timedelta(seconds=timeout),
+        _transports(store, rank, size),
+        store=store,
+        rank=rank,
+        world_size=size,
+        timeout=patience,
     )
     atexit.register(_leave)
     place = torch.distributed.get_rank(), torch.distributed.get_world_size()
     group.join(group.Group(*place, add))
     share_random_state(broadcast)
     torch.set_rng_state(_first(torch.get_rng_state()))
+
+
+def _transports(store, rank: int, size: int) -> str:
+    """Return what tensors of each kind of device go through, as PyTorch names it."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return "gloo"
+    own = torch.cuda.get_device_properties(torch.cuda.current_device())
+    store.set(f"kzoo/gpu/{rank}", str(own.uuid))
+    gpus = {store.get(f"kzoo/gpu/{other}") for other in range(size)}
+    # NCCL refuses two processes of one GPU, which are of use for trying things out.
+    # Numbers of the host go through Gloo anyway, so that no one waits for a GPU.
+    return "cpu:gloo,cuda:nccl" if len(gpus) == size else "gloo"
 
 
 def _leave() -> None:
