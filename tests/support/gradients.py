@@ -41,10 +41,11 @@ def _jax(layer, x, upstream, by_input, kwargs):
     import jax
     import jax.numpy as jnp
 
-    fixed = [v.value for v in layer.non_trainable_variables]
-
     def loss(x, weights):
-        output, _ = layer.stateless_call(weights, fixed, x, **kwargs)
+        mapping = list(zip(layer.trainable_variables, weights, strict=True))
+        # Not `stateless_call`, which leaves out the cast to the compute type.
+        with keras.StatelessScope(state_mapping=mapping):
+            output = layer(x, **kwargs)
         return jnp.sum(output.astype("float32") * upstream)
 
     weights = [v.value for v in layer.trainable_variables]

@@ -11,6 +11,7 @@ import kzoo.data
 from kzoo.data import BlockOrder, PackedBatches, packed
 from kzoo.data.token_batches import update_digest
 from kzoo.errors import InputError
+from kzoo.models import GPT2CausalLM
 
 # Of the arrays of epochs 0 and 1; each backend must give the same.
 FINGERPRINTS = (
@@ -137,6 +138,29 @@ def test_both_forms_hold_the_same_bytes(segments, shuffle):
     assert found == (source.fingerprint(0), source.fingerprint(1))
     if shuffle and segments:
         assert found == FINGERPRINTS
+
+
+@pytest.mark.parametrize("segments", [False, True])
+def test_a_causal_model_needs_no_mask_of_padding(segments):
+    """The last row of ten ends behind the stream; no token of it sees that."""
+    options = {"batch_size": 3, "shuffle": False, "segments": segments}
+    stream = random_stream(68, documents=(0, 40))
+    masked, plain = (
+        packed(stream, 7, padding_mask=mask, **options) for mask in (True, False)
+    )
+    assert len(masked) == len(plain) == 4
+    model = GPT2CausalLM(
+        9, 8, num_layers=1, num_heads=2, max_sequence_length=7, dropout=0.0
+    )
+    for one, two in zip(masked, plain, strict=True):
+        one, two = as_numpy(one), as_numpy(two)
+        assert set(one[0]) - set(two[0]) == {"padding_mask"}
+        np.testing.assert_array_equal(one[0]["token_ids"], two[0]["token_ids"])
+        np.testing.assert_array_equal(one[2], two[2])
+        logits = [keras.ops.convert_to_numpy(model(part[0])) for part in (one, two)]
+        counted = one[2] > 0
+        np.testing.assert_allclose(logits[0][counted], logits[1][counted], atol=1e-6)
+    assert not one[0]["padding_mask"].all()
 
 
 @pytest.mark.backend_free

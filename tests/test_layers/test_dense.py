@@ -1,5 +1,7 @@
 """Dense layers: Keras's answers, and gradients of weights that are not rounded."""
 
+import importlib
+
 import keras
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from support.gradients import gradients
 from kzoo import training
 from kzoo.layers import Dense, PositionEmbedding, SegmentEmbedding, TokenEmbedding
 
+BACKEND = keras.backend.backend()
 B, T, D, F, V = 5, 133, 11, 13, 17
 HALF = pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 
@@ -62,6 +65,68 @@ def test_inputs_of_every_rank(policy, rank):
     _, (of_kernel, _) = gradients(layer, x, upstream, training=True)
     flat = x.reshape(-1, D), upstream.reshape(-1, F)
     np.testing.assert_array_equal(of_kernel, flat[0].T @ flat[1])
+
+
+@pytest.mark.skipif(BACKEND == "tensorflow", reason="of kernels with columns to spare")
+@HALF
+@pytest.mark.parametrize("use_bias", [True, False])
+def test_columns_that_a_gpu_wants_leave_no_trace(policy, use_bias, monkeypatch):
+    """Weights of odd width are widened there; here, whatever they are."""
+    x, upstream = halves(B, T, D), halves(B, T, F, seed=1)
+    layer = built(Dense(F, use_bias=use_bias, dtype=policy), x.shape)
+
+    def computed():
+        of_x, of_weights = gradients(layer, x, upstream, training=True)
+        return [to_numpy(layer(x, training=True)), of_x, *of_weights]
+
+    expected = computed()
+    own = importlib.import_module(f"kzoo.layers.{BACKEND}_kernels")
+    widened = []
+
+    def wide(matrix):
+        widened.append(matrix.shape)
+        axes = [(0, 0)] * (len(matrix.shape) - 1)
+        return keras.ops.pad(matrix, [*axes, (0, -matrix.shape[-1] % 8)])
+
+    monkeypatch.setattr(own, "_aligned", wide)
+    for found, value in zip(computed(), expected, strict=True):
+        np.testing.assert_array_equal(found, value)
+    assert {(D, F), (B, T, F)} <= {*map(tuple, widened)}
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="of JAX's kernels")
+@HALF
+@pytest.mark.parametrize(
+    ("equation", "shapes"),
+    [
+        ("bnth,bnsh->bnts", [(2, 3, 5, 4), (2, 3, 7, 4)]),
+        ("bnts,bnsh->bnth", [(2, 3, 5, 7), (2, 3, 7, 4)]),
+    ],
+)
+def test_products_and_their_gradients_are_rounded_once(policy, equation, shapes):
+    import jax
+
+    from kzoo.layers.jax_kernels import whole_products
+
+    dtype = policy.removeprefix("mixed_")
+    a, b = (
+        jax.numpy.asarray(array(*shape, seed=i), dtype)
+        for i, shape in enumerate(shapes)
+    )
+    exact = lambda a, b: jax.numpy.einsum(equation, a, b)  # noqa: E731
+    wide = [x.astype("float32") for x in (a, b)]
+    y, back = jax.vjp(lambda a, b: whole_products(equation, a, b), a, b)
+    expected, back_exact = jax.vjp(exact, *wide)
+    upstream = jax.numpy.asarray(array(*y.shape, seed=2), dtype)
+    found = [y, *back(upstream)]
+    expected = [expected, *back_exact(upstream.astype("float32"))]
+    for rounded, value in zip(found, expected, strict=True):
+        assert rounded.dtype == dtype
+        # A last digit, where the order of a sum decides.
+        limit = jax.numpy.finfo(dtype).eps
+        np.testing.assert_allclose(
+            to_numpy(rounded.astype("float32")), to_numpy(value), limit, 1e-6
+        )
 
 
 def test_a_gradient_beyond_the_greatest_float16():

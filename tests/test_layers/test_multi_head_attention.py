@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from support import references
 from support.arrays import array, assert_close, randomise, to_numpy, weight
+from support.gradients import gradients
 from support.layer_cases import B, D, H, N, S, T
 from support.masks import CROSS_MASKS, SELF_MASKS
 
@@ -33,6 +34,21 @@ def test_fused_self_attention_against_numpy(masks):
     assert_close(found, scores, 1e-6)
     assert_close(layer(x, **kwargs), output, 1e-6)
     check_scores(to_numpy(found), whole)
+
+
+@pytest.mark.parametrize("options", [{}, {"soft_cap": 5.0}, {"num_key_value_heads": 1}])
+def test_causality_alone_is_causality_beside_a_mask_of_nothing(options):
+    """Without another mask kernels leave out what is hidden."""
+    layer, x = MultiHeadAttention(N, **options), array(B, T, D)
+    layer.build(x.shape)
+    randomise(layer)
+    upstream, found = array(B, T, D, seed=1), []
+    for mask in (None, np.ones((B, T), bool)):
+        masks = {"use_causal_mask": True, "padding_mask": mask}
+        of_x, of_weights = gradients(layer, x, upstream, **masks)
+        found.append([layer(x, **masks), of_x, *of_weights])
+    for alone, beside in zip(*found, strict=True):
+        assert_close(alone, beside, 1e-5)
 
 
 @cross_masks

@@ -8,6 +8,7 @@ from support.language_models import TinyLM, log_softmax, random_stream
 from kzoo.data import packed
 from kzoo.errors import InputError
 from kzoo.training import (
+    TokenCrossentropy,
     TokenPerplexity,
     WarmupDecay,
     adamw,
@@ -38,6 +39,28 @@ def test_loss_and_metrics_are_those_of_the_tokens_that_count():
     assert float(found["loss"]) == pytest.approx(loss, rel=1e-5)
     assert float(found["accuracy"]) == pytest.approx(hits, rel=1e-5)
     assert float(found["perplexity"]) == pytest.approx(np.exp(loss), rel=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(6,), (3, 7), (2, 3, 4)])
+def test_the_loss_is_that_of_keras(shape):
+    draw = np.random.default_rng(4)
+    labels = draw.integers(0, 9, shape).astype("int32")
+    logits = draw.normal(size=(*shape, 9)).astype("float32")
+    weights = draw.random(shape).astype("float32")
+    for reduction in (None, "mean_with_sample_weight"):
+        ours = TokenCrossentropy(reduction=reduction)
+        theirs = keras.losses.SparseCategoricalCrossentropy(
+            from_logits=True, reduction=reduction
+        )
+        found, expected = (
+            keras.ops.convert_to_numpy(loss(labels, logits, weights))
+            for loss in (ours, theirs)
+        )
+        assert found.shape == expected.shape
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+    again = keras.losses.deserialize(keras.losses.serialize(ours))
+    assert isinstance(again, TokenCrossentropy)
+    assert again.get_config() == ours.get_config()
 
 
 def test_perplexity_is_over_tokens_and_not_over_batches():

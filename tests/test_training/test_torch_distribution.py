@@ -2,6 +2,7 @@
 
 import json
 import sys
+import types
 
 import keras
 import numpy as np
@@ -98,3 +99,31 @@ def test_a_process_has_one_device():
 def test_weights_are_not_cut_on_this_backend():
     with pytest.raises(InputError, match="strategy='model-parallel' on the torch"):
         training.strategy("model-parallel")
+
+
+@pytest.mark.parametrize(
+    ("gpus", "expected"),
+    [
+        (["a", "b"], "cpu:gloo,cuda:nccl"),
+        (["a", "a"], "gloo"),  # NCCL refuses two processes of one GPU
+        (None, "gloo"),
+    ],
+)
+def test_gradients_go_through_what_the_devices_have(gpus, expected, monkeypatch):
+    import torch
+
+    from kzoo.training.distribution.torch_strategy import _transports
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpus is not None)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    store = torch.distributed.HashStore()
+    found = []
+    for rank in (1, 0):
+        if gpus is not None:
+            told = types.SimpleNamespace(uuid=gpus[rank])
+            monkeypatch.setattr(
+                torch.cuda, "get_device_properties", lambda index, told=told: told
+            )
+            store.set(f"kzoo/gpu/{1 - rank}", gpus[1 - rank])  # the other one's
+        found.append(_transports(store, rank, 2))
+    assert found == [expected] * 2
