@@ -161,7 +161,8 @@ def fit(model, batches, steps, folder, plain):
             training.Progress(1, 10**6, tokens=LENGTH, stream=open(os.devnull, "w")),
             clock,
         ]
-        callbacks = training.CallbackList(callbacks, model, epochs=1)
+        sizes = {"epochs": 1, "steps": len(batches.batches)}
+        callbacks = training.CallbackList(callbacks, model, **sizes)
     model.fit(batches, callbacks=callbacks, verbose=0)
     return (clock.ended - clock.began) / max(clock.steps, 1)
 

@@ -6,9 +6,10 @@ python benchmarks/gpt2_on_gpu.py [--peers NAME ...] [--batch-size 16] [--steps 3
 
 Every peer trains a model of the same 124,439,808 weights in a process of its own, in
 bfloat16 (weights in float32), without dropout, on the same rows of 1,024 random tokens,
-with AdamW and gradients clipped to a norm of 1. kzoo trains by `fit` with every
-callback of `kzoo train`, and by the loop that each backend's documentation shows;
-Hugging Face's model in a loop under `torch.autocast`, as it is and compiled. Each runs
+with AdamW and gradients clipped to a norm of 1. kzoo trains by `fit` with the callbacks
+of `kzoo train` that act at every step (without checkpoints and files), by `fit` with the
+same in a plain list, and by the loop that each backend's documentation shows; Hugging
+Face's model in a loop under `torch.autocast`, as it is and compiled. Each runs
 alone, `--steps` steps and `--rounds` times; the GPU is waited for at both ends.
 
 Printed is a table of the medians: milliseconds of a step, tokens a second, the share of
@@ -148,8 +149,8 @@ def rows_of(options, steps):
     return kzoo.data.packed(stream, LENGTH, seed=0, padding_mask=False, **sizes)
 
 
-def by_fit(options):
-    """Train by `fit`, with the callbacks of `kzoo train`."""
+def by_fit(options, ahead=True):
+    """Train by `fit`, with callbacks of `kzoo train`."""
     import keras
 
     from kzoo import training
@@ -180,7 +181,9 @@ def by_fit(options):
             training.ThroughputLog(options.batch_size, tokens=LENGTH),
             training.Progress(1, 10**6, tokens=LENGTH, stream=open(os.devnull, "w")),
         ]
-        callbacks = training.CallbackList(callbacks, model, epochs=1, steps=steps + 1)
+        if ahead:
+            sizes = {"epochs": 1, "steps": steps + 1}
+            callbacks = training.CallbackList(callbacks, model, **sizes)
         history = model.fit(batches, callbacks=callbacks, verbose=0).history
         return clock.seconds, history["loss"][-1]
 
@@ -280,6 +283,7 @@ PEERS = {
     "hf-torch": ("torch", hugging_face),
     "hf-torch-compiled": ("torch", hugging_face_compiled),
     "kzoo-jax-fit": ("jax", by_fit),
+    "kzoo-jax-fit-plain": ("jax", lambda options: by_fit(options, ahead=False)),
     "kzoo-jax-loop": ("jax", by_hand),
     "kzoo-torch-fit": ("torch", by_fit),
     "kzoo-torch-loop": ("torch", by_hand),

@@ -132,7 +132,7 @@ def fit(
         terminated=bool(interrupted) and interruption.signal == signal.SIGTERM,
         lost=lost,
         speed=callbacks.speed.figures,
-        skipped_steps=callbacks.steps.skipped,
+        skipped_steps=callbacks.steps.state_dict()["skipped"],
     )
 
 

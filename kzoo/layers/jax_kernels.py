@@ -6,10 +6,7 @@ from keras import ops
 
 def has_fused_attention() -> bool:
     """Return whether attention runs on a GPU and flash attention is not turned off."""
-    import jax
-
-    wanted = keras.config.is_flash_attention_enabled() is not False
-    return wanted and jax.default_backend() == "gpu"
+    return keras.config.is_flash_attention_enabled() is not False and _on_gpu()
 
 
 def attention(query, key, value, mask, scale: float, is_causal: bool = False):
@@ -22,67 +19,64 @@ def attention(query, key, value, mask, scale: float, is_causal: bool = False):
     )
 
 
-def whole_product(a, b):
-    """Return `matmul`, in the type of `a`, of which no part was rounded before.
-
-    Parts of a sum that lie on several devices are added up in float32.
-    """
-    import jax
-
-    return jax.numpy.matmul(a, b, preferred_element_type="float32").astype(a.dtype)
-
-
 def whole_products(equation: str, a, b):
-    """Return an `einsum` of two tensors as `whole_product`, in its gradients as well.
+    """Return an `einsum` of two tensors, in their type, rounded once.
 
-    No axis may be named twice in a tensor, nor in one tensor alone.
+    Parts of a sum that lie on several devices are added up in float32, those of its
+    gradients as well; there is no forward mode (`jax.jvp`). No axis may be named twice
+    in a tensor, nor in one tensor alone.
     """
     import jax
-
-    def whole(equation, a, b):
-        y = jax.numpy.einsum(equation, a, b, preferred_element_type="float32")
-        return y.astype(a.dtype)
 
     def backward(operands, upstream):
         (a, b), ((of_a, of_b), of_y) = operands, (inputs.split(","), output)
         return (
-            whole(f"{of_y},{of_b}->{of_a}", upstream, b),
-            whole(f"{of_y},{of_a}->{of_b}", upstream, a),
+            _whole(f"{of_y},{of_b}->{of_a}", upstream, b),
+            _whole(f"{of_y},{of_a}->{of_b}", upstream, a),
         )
 
     inputs, output = equation.split("->")
-    products = jax.custom_vjp(lambda a, b: whole(equation, a, b))
-    products.defvjp(lambda a, b: (whole(equation, a, b), (a, b)), backward)
+    products = jax.custom_vjp(lambda a, b: _whole(equation, a, b))
+    products.defvjp(lambda a, b: (_whole(equation, a, b), (a, b)), backward)
     return products(a, b)
 
 
 def product(x, weight, bias):
-    """Return `kernels.product` with gradients of weight and bias in their own types."""
+    """Return `kernels.product` with gradients of weight and bias in their own types.
+
+    Sums are rounded to the type of `x` once, as those of `whole_products`.
+    """
     import jax
 
     def plain(x, weight, bias):
-        y = whole_product(x, _aligned(weight.astype(x.dtype)))[..., : weight.shape[1]]
+        y = _whole("...d,df->...f", x, _aligned(weight.astype(x.dtype)))
+        y = y[..., : weight.shape[1]]
         return y if bias is None else y + bias.astype(x.dtype)
 
     def backward(saved, upstream):
         x, weight, bias = saved
         wide = _aligned(upstream)
         flat, wide_flat = (t.reshape(-1, t.shape[-1]) for t in (x, wide))
-        of_weight = jax.lax.dot_general(
-            flat,
-            wide_flat,
-            (((0,), (0,)), ((), ())),
-            preferred_element_type=weight.dtype,
-        )[:, : weight.shape[1]]
+        of_weight = _whole("bd,bf->df", flat, wide_flat, weight.dtype)
         of_bias = None
         if bias is not None:
-            of_bias = upstream.reshape(-1, upstream.shape[-1]).astype(bias.dtype).sum(0)
-        of_x = whole_product(wide, _aligned(weight.astype(x.dtype)).T)
-        return of_x, of_weight, of_bias
+            flat = upstream.reshape(-1, upstream.shape[-1])
+            of_bias = flat.astype("float32").sum(0).astype(bias.dtype)
+        narrow = _aligned(weight.astype(x.dtype))
+        of_x = _whole("...f,df->...d", wide, narrow)
+        return of_x, of_weight[:, : weight.shape[1]], of_bias
 
     wide = jax.custom_vjp(plain)
     wide.defvjp(lambda *args: (plain(*args), args), backward)
     return wide(x, weight, bias)
+
+
+def _whole(equation: str, a, b, dtype=None):
+    """Return products of tensors, added up in float32 and rounded once."""
+    from jax import numpy as jnp
+
+    y = jnp.einsum(equation, a, b, preferred_element_type="float32")
+    return y.astype(dtype or a.dtype)
 
 
 def _aligned(matrix):
@@ -93,7 +87,13 @@ def _aligned(matrix):
     import jax
 
     columns = matrix.shape[-1]
-    if jax.default_backend() != "gpu" or columns < 1024 or columns % 8 == 0:
+    if not _on_gpu() or columns < 1024 or columns % 8 == 0:
         return matrix
     others = [(0, 0)] * (matrix.ndim - 1)
     return jax.numpy.pad(matrix, [*others, (0, -columns % 64)])
+
+
+def _on_gpu() -> bool:
+    import jax
+
+    return jax.default_backend() == "gpu"

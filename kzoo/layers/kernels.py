@@ -203,7 +203,7 @@ def attention_mix(scores, value):
 
 
 def _products(equation, a, b):
-    if keras.backend.backend() == "jax" and a.dtype != "float32":
+    if _rounds_once(a):
         return _module().whole_products(equation, a, b)
     return ops.einsum(equation, a, b)
 
@@ -259,14 +259,19 @@ def product(x, weight, bias=None, training=None):
     """
     weight = ops.convert_to_tensor(weight)
     bias = None if bias is None else ops.convert_to_tensor(bias)
-    if x.dtype != weight.dtype:
-        if training:
-            return _module().product(x, weight, bias)
+    if x.dtype != weight.dtype and not training:
         weight = ops.cast(weight, x.dtype)
         bias = None if bias is None else ops.cast(bias, x.dtype)
-    whole = keras.backend.backend() == "jax" and x.dtype != "float32"
-    y = _module().whole_product(x, weight) if whole else ops.matmul(x, weight)
+    if x.dtype != weight.dtype or _rounds_once(x):
+        return _module().product(x, weight, bias)
+    y = ops.matmul(x, weight)
     return y if bias is None else ops.add(y, bias)
+
+
+def _rounds_once(x) -> bool:
+    """Return whether products of half precision are asked for as sums of float32."""
+    half = keras.backend.standardize_dtype(x.dtype) in ("bfloat16", "float16")
+    return half and keras.backend.backend() == "jax"
 
 
 def repeated(rows, inputs, dtype, training=None):

@@ -57,28 +57,29 @@ def _wide_product():
     class WideProduct(torch.autograd.Function):
         @staticmethod
         def forward(ctx, x, weight, bias):
+            ctx.save_for_backward(x, weight)
             narrow = _aligned(weight.to(x.dtype))
-            ctx.save_for_backward(x, narrow)
-            ctx.columns, ctx.wide = weight.shape[1], weight.dtype
             bias = None if bias is None else bias.to(x.dtype)
             if x.is_cuda and narrow.shape == weight.shape:  # in one kernel
                 return torch.nn.functional.linear(x, narrow.t(), bias)
-            y = torch.matmul(x, narrow)[..., : ctx.columns]
+            y = torch.matmul(x, narrow)[..., : weight.shape[1]]
             return y if bias is None else y + bias
 
         @staticmethod
         def backward(ctx, upstream):
-            x, narrow = ctx.saved_tensors
+            x, weight = ctx.saved_tensors
+            columns, dtype = weight.shape[1], weight.dtype
             of_x = of_weight = of_bias = None
             upstream = _aligned(upstream)
             flat, upstream_flat = (t.flatten(0, -2) for t in (x, upstream))
             if ctx.needs_input_grad[0]:
+                narrow = _aligned(weight.to(x.dtype))
                 of_x = torch.matmul(upstream, narrow.t())
             if ctx.needs_input_grad[1]:
-                of_weight = _sum_of_products(flat, upstream_flat, ctx.wide)
-                of_weight = of_weight[:, : ctx.columns].contiguous()
+                of_weight = _sum_of_products(flat, upstream_flat, dtype)
+                of_weight = of_weight[:, :columns].contiguous()
             if ctx.needs_input_grad[2]:
-                of_bias = upstream_flat.sum(0, dtype=ctx.wide)[: ctx.columns]
+                of_bias = upstream_flat.sum(0, dtype=dtype)[:columns]
             return of_x, of_weight, of_bias
 
     return WideProduct
@@ -91,10 +92,14 @@ def _aligned(matrix):
     """
     from torch.nn import functional
 
-    missing = -matrix.shape[-1] % 64 if matrix.is_cuda else 0
-    # Few columns are added up quickly anyway.
-    wanted = missing and matrix.shape[-1] > 1024 and matrix.shape[-1] % 8
-    return functional.pad(matrix, (0, missing)) if wanted else matrix
+    columns = matrix.shape[-1]
+    if not _on_gpu(matrix) or columns < 1024 or columns % 8 == 0:
+        return matrix
+    return functional.pad(matrix, (0, -columns % 64))
+
+
+def _on_gpu(matrix) -> bool:
+    return matrix.is_cuda
 
 
 def _sum_of_products(a, b, dtype):

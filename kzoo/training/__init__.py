@@ -20,6 +20,7 @@ _MODULES = {
     "SampleTexts": "sample_texts",
     "SkipNonFinite": "skip_nonfinite",
     "SmoothedSparseCrossentropy": "losses",
+    "StepLogs": "callback_list",
     "StopAtStep": "stop_at_step",
     "TensorBoardLog": "tensorboard_log",
     "ThroughputLog": "throughput_log",

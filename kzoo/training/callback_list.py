@@ -9,7 +9,8 @@ class StepLogs(Mapping):
     """The logs of a step, which wait for the device when they are first read.
 
     Args:
-        values: Numbers, or tensors of one, by name.
+        values: Numbers, or tensors of one, by name; of nested ones the inner names.
+        before: The logs of the step before.
 
     Example:
         >>> logs = StepLogs({"loss": keras.ops.convert_to_tensor(0.5)})
@@ -17,15 +18,21 @@ class StepLogs(Mapping):
         (True, 0.5)
     """
 
-    def __init__(self, values: Mapping) -> None:
-        self._values = dict(sorted(_flat(values)))
-        self._read = False
+    def __init__(self, values: Mapping, before: "StepLogs | None" = None) -> None:
+        self._values = {name: _own(value) for name, value in _flat(values)}
+        self._before = before
+        self.known = False
+
+    @property
+    def latest(self) -> "StepLogs":
+        """The newest logs that nobody has to wait for; of the first step, its own."""
+        return self if self.known or self._before is None else self._before
 
     def numbers(self) -> dict[str, float]:
         """Return all of them, as Python's numbers."""
-        if not self._read:
+        if not self.known:
             self._values = {name: _number(x) for name, x in self._values.items()}
-            self._read = True
+            self._before, self.known = None, True
         return self._values
 
     def __getitem__(self, name: str) -> float:
@@ -45,19 +52,20 @@ class CallbackList(keras.callbacks.CallbackList):
     """Callbacks for `fit` that let it go on while the device computes.
 
     Keras reads the logs of each step as soon as it was begun: Python waits for the
-    device, and then the device for Python to begin the next step. Here the logs are
-    read when a callback asks for them. Callbacks of `kzoo.training` seldom do:
-    `SkipNonFinite` looks at each step when the next one was begun. A callback of yours
-    takes part by an attribute `takes_step_logs = True`: `on_train_batch_end` then gets
-    a `StepLogs`. Any other one that hears of steps gets a dict of numbers, as from
-    Keras, and has all wait.
+    device, and then the device for Python to begin the next step. Here it is the step
+    before that is waited for, and an epoch's last one. Logs are read when a callback
+    asks for them; those of `kzoo.training` seldom do: `SkipNonFinite` looks at a step
+    when the next one was begun. A callback of yours takes part by an attribute
+    `takes_step_logs = True`: `on_train_batch_end` then gets a `StepLogs`. Where any
+    other one hears of steps, it gets a dict of numbers, as from Keras, and all wait.
+
+    `fit` shows no bar of its own with it, whatever its `verbose`.
 
     Args:
         callbacks: The callbacks, in order.
         model: The model that is trained.
         epochs: The epochs of `fit`.
-        steps: The batches of an epoch, where that is known: what callbacks find in
-            their `params`.
+        steps: The batches of an epoch, which callbacks find in their `params`.
 
     Example:
         >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
@@ -76,7 +84,7 @@ class CallbackList(keras.callbacks.CallbackList):
         model: keras.Model,
         *,
         epochs: int,
-        steps: int | None = None,
+        steps: int,
     ) -> None:
         super().__init__(
             list(callbacks),
@@ -86,23 +94,40 @@ class CallbackList(keras.callbacks.CallbackList):
             epochs=epochs,
             steps=steps,
         )
+        self._steps = steps
+        self._step: StepLogs | None = None
 
     def on_train_batch_end(self, batch: int, logs: Mapping | None = None) -> None:
         """Tell every callback that listens of a step that was begun."""
-        late = StepLogs(logs or {})
+        before, self._step = self._step, StepLogs(logs or {}, self._step)
+        if before is not None:
+            before.numbers()  # no more than one step is under way
+        if batch + 1 >= self._steps:
+            self._step.numbers()
+        numbers = None
         for callback in self.callbacks:
-            if _listens(callback):
-                callback.on_train_batch_end(
-                    batch, late if _takes_late(callback) else dict(late.numbers())
-                )
+            if not _listens(callback):
+                continue
+            if _takes_late(callback):
+                callback.on_train_batch_end(batch, self._step)
+            else:
+                numbers = numbers or dict(self._step.numbers())
+                callback.on_train_batch_end(batch, numbers)
 
 
 def _flat(values: Mapping) -> Iterator[tuple]:
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value)
+    for name in sorted(values):
+        if isinstance(values[name], Mapping):
+            yield from _flat(values[name])
         else:
-            yield name, value
+            yield name, values[name]
+
+
+def _own(value):
+    """Return a value that later steps do not change: on PyTorch they may, in place."""
+    if keras.backend.backend() == "torch" and keras.ops.is_tensor(value):
+        return value.detach().clone()
+    return value
 
 
 def _number(value):

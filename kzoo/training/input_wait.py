@@ -1,5 +1,6 @@
 """How long a training waits for its data."""
 
+import concurrent.futures
 import time
 
 import keras
@@ -9,9 +10,10 @@ class InputWait:
     """Seconds that `fit` spent between steps and on getting batches.
 
     On PyTorch `fit` gets a batch between two steps; on JAX inside of its train
-    function, whose iterator is timed: a batch that is there before the last step has
-    ended kept nobody waiting. TensorFlow takes batches inside its compiled function,
-    where `SkipNonFinite` has a clock.
+    function, whose iterator is timed: from the end of the last step on, since a batch
+    that comes while the device computes keeps nobody waiting. Of several steps taken at
+    once the first one's batch is timed, and stands for all. TensorFlow takes batches
+    inside its compiled function, where `SkipNonFinite` has a clock.
 
     Args:
         model: The model, inside `fit`, with its train function made.
@@ -21,6 +23,7 @@ class InputWait:
         self._clock = getattr(model.train_step, "clock", None)
         self._seconds = 0.0
         self._ended: float | None = None
+        self._step_end = None
         if keras.backend.backend() == "jax":
             self._time_iterators(model)
 
@@ -41,9 +44,14 @@ class InputWait:
 
     def _time_iterators(self, model) -> None:
         inner = getattr(model.train_function, "untimed", model.train_function)
+        self._step_end = _StepEnd()
 
         def timed(state, iterator):
-            return inner(state, _Timed(iterator, self, state))
+            batches = _Timed(iterator, self._step_end)
+            logs, state = inner(state, batches)
+            self.add(batches.waited * batches.count)
+            self._step_end.watch(logs)
+            return logs, state
 
         timed.untimed = inner
         model.train_function = timed
@@ -69,28 +77,65 @@ class InputWait:
         self._seconds += seconds
 
 
-def _is_there(state) -> bool:
-    """Return whether the step that makes a state has ended, as far as is known."""
-    first = next((variable for kind in state for variable in kind), None)
-    known = hasattr(first, "is_ready") and not first.is_deleted()
-    return not known or first.is_ready()
+class _StepEnd:
+    """Knows when a step of JAX ended that was begun and not waited for."""
+
+    def __init__(self) -> None:
+        self._thread = concurrent.futures.ThreadPoolExecutor(1, "kzoo-step-end")
+        self._logs = self._time = None
+
+    def watch(self, logs) -> None:
+        """Take the logs of a step that was begun."""
+        self._logs, self._time = logs, None
+
+    def expect(self) -> None:
+        """Begin to wait for it, if it goes on: a step is worth a thread's attention."""
+        import jax
+
+        running = [x for x in jax.tree.leaves(self._logs) if hasattr(x, "is_ready")]
+        if running and not running[0].is_ready():
+
+            def wait():
+                jax.block_until_ready(running[0])
+                return time.perf_counter()
+
+            self._time = self._thread.submit(wait)
+
+    def since(self, began: float) -> float:
+        """Return the seconds for which the device had nothing to do.
+
+        Args:
+            began: When it was asked about the first time.
+        """
+        if self._time is None:
+            return time.perf_counter() - began
+        if not self._time.done():
+            return 0.0
+        return time.perf_counter() - self._time.result()
 
 
 class _Timed:
-    """An iterator whose time is taken where the device has nothing else to do."""
+    """An iterator whose first item's time is taken."""
 
-    def __init__(self, iterator, wait: InputWait, state) -> None:
+    def __init__(self, iterator, step_end: _StepEnd) -> None:
         self._iterator = iterator
-        self._wait = wait
-        self._state = state
+        self._step_end = step_end
+        self.waited = 0.0
+        self.count = 0
 
     def __iter__(self):
         return self
 
     def __next__(self):
+        if self.count:
+            item = next(self._iterator)
+            self.count += 1
+            return item
         began = time.perf_counter()
+        self._step_end.expect()
         try:
-            return next(self._iterator)
+            item = next(self._iterator)
         finally:
-            if _is_there(self._state):
-                self._wait.add(time.perf_counter() - began)
+            self.waited = self._step_end.since(began)
+        self.count = 1
+        return item

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from kzoo.errors import InputError
 from kzoo.layers import checks
 
 
@@ -45,7 +46,7 @@ class TokenCrossentropy(keras.losses.SparseCategoricalCrossentropy):
     ```
 
     Keras hands PyTorch the axis of classes in another place than the last, for which
-    PyTorch has a slow kernel: on an H100 86 ms for the loss of 16,384 tokens among
+    PyTorch has a slow kernel: on an H100 94 ms for the loss of 16,384 tokens among
     50,257 and its gradient. Here all tokens stand in one axis there, which takes 9 ms.
 
     Args:
@@ -56,7 +57,8 @@ class TokenCrossentropy(keras.losses.SparseCategoricalCrossentropy):
         y_pred: (..., V) logits.
 
     Raises:
-        ValueError: If there are not as many labels as rows of logits.
+        InputError: If the classes are to lie in another axis.
+        ValueError: If labels and rows of logits have other shapes.
 
     Example:
         >>> import numpy as np
@@ -66,6 +68,12 @@ class TokenCrossentropy(keras.losses.SparseCategoricalCrossentropy):
     """
 
     def __init__(self, from_logits=True, name="token_crossentropy", **kwargs):
+        if kwargs.get("axis", -1) != -1:
+            raise InputError(
+                "The classes of tokens lie in the last axis.",
+                f"axis={kwargs['axis']}",
+                "Leave axis out, or use keras.losses.SparseCategoricalCrossentropy.",
+            )
         super().__init__(from_logits=from_logits, name=name, **kwargs)
 
     def call(self, y_true, y_pred):
@@ -73,6 +81,8 @@ class TokenCrossentropy(keras.losses.SparseCategoricalCrossentropy):
         if keras.backend.backend() != "torch":  # whose tensors lie on one device
             return super().call(y_true, y_pred)
         shape = ops.shape(y_pred)
+        if tuple(y_true.shape) not in (shape[:-1], (*shape[:-1], 1)):
+            return super().call(y_true, y_pred)  # which says what is wrong
         flat = ops.reshape(y_pred, (-1, shape[-1]))
         return ops.reshape(super().call(ops.reshape(y_true, (-1,)), flat), shape[:-1])
 

@@ -60,6 +60,7 @@ class ProfileSteps(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         """End, if it was long enough."""
         if self._running is not None and batch >= self._last:
+            dict(logs or {})  # where the step was only begun, that waits for its end
             self.close()
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:

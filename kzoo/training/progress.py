@@ -11,7 +11,6 @@ from kzoo.training.history import TIMINGS
 from kzoo.training.step_count import steps_of
 
 _WINDOW = 60  # steps that the rate is taken over
-_DRAWN = 0.1  # seconds from one drawing of the bar to the next
 _SLOW_INPUT = 0.05  # the share of time spent on data that is worth a word
 _NO_FIGURES = {*TIMINGS, "learning_rate", "skipped_steps"}
 
@@ -91,11 +90,9 @@ class Progress(keras.callbacks.Callback):
         self._steps += steps_of(self)
         now = time.perf_counter()
         self._ends.append((now, self._steps))
+        logs = getattr(logs, "latest", logs)  # nobody waits for a bar
         if self._live:
-            # No oftener than is drawn: logs may wait for the device.
-            if now - self._last_line >= _DRAWN:
-                self._last_line = now
-                self._update(_figures(logs))
+            self._update(_figures(logs))
         elif now - self._last_line >= self.interval:
             self._last_line = now
             of = f"/{self.total_steps}" if self.total_steps else ""

@@ -13,6 +13,7 @@ from kzoo.training.callback_list import StepLogs
 from kzoo.training.finite_steps import FiniteStep
 from kzoo.training.learning_rate import learning_rate_of
 from kzoo.training.skipped_steps import SkippedSteps
+from kzoo.training.step_count import steps_of
 
 
 class SkipNonFinite(keras.callbacks.Callback):
@@ -89,6 +90,15 @@ class SkipNonFinite(keras.callbacks.Callback):
         order = getattr(getattr(self.data, "batches", None), "order", None)
         self._data_epoch = getattr(order, "epoch", epoch)
 
+    def on_train_begin(self, logs: Mapping | None = None) -> None:
+        """Look at the first step at once: one before it may have been lost."""
+        self._losing, self._unseen = True, None
+
+    def on_train_batch_begin(self, batch: int, logs: Mapping | None = None) -> None:
+        """Note what is counted already, where an epoch is taken up in its middle."""
+        if self._last < 0 and self._unseen is None:
+            self._of_epoch = self._counter.read()["skipped"]
+
     def on_train_batch_end(self, batch: int, logs: Mapping | None = None) -> None:
         """Look whether steps were lost, in the logs: nothing is asked of the device.
 
@@ -101,14 +111,17 @@ class SkipNonFinite(keras.callbacks.Callback):
         self.steps += batch - self._last
         self._last = batch
         before, self._unseen = self._unseen, logs
-        late = isinstance(logs, StepLogs) and self.in_a_row > 1
-        if late and not self._losing and not self._lost_since(before):
-            return
+        late = isinstance(logs, StepLogs) and not logs.known
+        if late and self.in_a_row > steps_of(self) and not self._losing:
+            if not self._lost_since(before):
+                return
         self._look()
 
     def _look(self) -> None:
         """Count what was lost up to the last step, and end the training if need be."""
         logs, self._unseen = self._unseen, None
+        if logs is None:
+            return
         self._losing = self._lost_since(logs)
         if not self._losing:
             return
@@ -125,8 +138,12 @@ class SkipNonFinite(keras.callbacks.Callback):
         """Return whether the logs of a step count more lost steps than are known."""
         return int((logs or {}).get(self._counter.name, 0)) > self._of_epoch
 
+    def on_test_begin(self, logs: Mapping | None = None) -> None:
+        """Look at the last step, before a validation forgets which one it was."""
+        self._look()
+
     def on_epoch_end(self, epoch: int, logs: Mapping | None = None) -> None:
-        """Look at the epoch's last step."""
+        """Look at the last step, where there is no validation."""
         self._look()
 
     def state_dict(self) -> dict[str, int]:
@@ -137,6 +154,7 @@ class SkipNonFinite(keras.callbacks.Callback):
     def load_state_dict(self, state: dict[str, int]) -> None:
         """Take up the state of a checkpoint."""
         self.skipped, self.steps = state["skipped"], state["steps"]
+        self._unseen = None
 
     def _message(self, counts: dict[str, int]) -> str:
         rate = learning_rate_of(self.model.optimizer, self.steps - 1)

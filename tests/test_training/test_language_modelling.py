@@ -63,6 +63,13 @@ def test_the_loss_is_that_of_keras(shape):
     assert again.get_config() == ours.get_config()
 
 
+def test_labels_have_the_shape_of_rows_of_logits():
+    with pytest.raises(InputError, match="axis=1"):
+        TokenCrossentropy(axis=1)
+    with pytest.raises(Exception, match="shape"):
+        TokenCrossentropy()(np.zeros((3, 2), "int32"), np.zeros((2, 3, 5), "float32"))
+
+
 def test_perplexity_is_over_tokens_and_not_over_batches():
     metric = TokenPerplexity()
     total = tokens = 0
