@@ -7,10 +7,10 @@ python benchmarks/gpt2_on_gpu.py [--peers NAME ...] [--batch-size 16] [--steps 3
 Every peer trains a model of the same 124,439,808 weights in a process of its own, in
 bfloat16 (weights in float32), without dropout, on the same rows of 1,024 random tokens,
 with AdamW and gradients clipped to a norm of 1. kzoo trains by `fit` with the callbacks
-of `kzoo train` that act at every step (without checkpoints and files), by `fit` with the
+of `kzoo train` that act at every step (no checkpoints, no files), by `fit` with the
 same in a plain list, and by the loop that each backend's documentation shows; Hugging
-Face's model in a loop under `torch.autocast`, as it is and compiled. Each runs
-alone, `--steps` steps and `--rounds` times; the GPU is waited for at both ends.
+Face's model in a loop under `torch.autocast`, as it is and compiled. Each runs alone,
+`--steps` steps and `--rounds` times; the GPU is waited for at both ends.
 
 Printed is a table of the medians: milliseconds of a step, tokens a second, the share of
 the GPU's greatest speed, memory, the seconds of the first step, and the loss behind the
