@@ -6,9 +6,12 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from support import resumed
 from support.small_fits import BATCH, STEPS, small_data, small_model
 
 from kzoo import training
+from kzoo.data import BlockOrder, PackedBatches
+from kzoo.data.python_dataset import TokenDataset
 from kzoo.training import CallbackList, SkipNonFinite
 from kzoo.training.callback_list import StepLogs
 
@@ -174,3 +177,39 @@ def test_logs_are_flat_and_numbers():
     assert "b" not in logs
     assert dict(logs) == {"a": 2.0, "c": 1.0, "loss": 0.5, "note": "text"}
     assert repr(logs).startswith("StepLogs({'loss': 0.5")
+
+
+class LosesTheSecondStep(PackedBatches):
+    """Batches of which the second one of every epoch has a weight that is no number."""
+
+    def batch(self, epoch, step, share=None):
+        inputs, labels, weights = super().batch(epoch, step, share)
+        weights[0] += np.nan if step == 1 else 0
+        return inputs, labels, weights
+
+
+@pytest.mark.skipif(BACKEND == "tensorflow", reason="takes its batches elsewhere")
+@pytest.mark.parametrize("late", [True, False])
+@pytest.mark.parametrize("cut", [None, (3, False), (5, True), (6, False), (7, False)])
+def test_a_training_that_is_taken_up_counts_lost_steps_once(cut, late, tmp_path):
+    stream = resumed.tokens(300, 1)
+    sizes = resumed.LENGTH, 3
+
+    def train(*others):
+        training.set_seed(3)
+        order = BlockOrder(len(stream), *sizes, seed=3, steps_per_epoch=5)
+        data = TokenDataset(LosesTheSecondStep(stream, order))
+        lost, model = SkipNonFinite(2), resumed.model()
+        saves = training.Checkpoints(tmp_path, data, [lost], every_steps=1)
+        callbacks = [lost, saves, *others]
+        if late:
+            callbacks = CallbackList(callbacks, model, epochs=2, steps=5)
+        options = {"epochs": 2, "shuffle": False, "verbose": 0}
+        validation = resumed.batches(shuffle=False)
+        model.fit(data, validation_data=validation, callbacks=callbacks, **options)
+        return lost.state_dict()
+
+    if cut:
+        with pytest.raises(resumed.Cut):
+            train(resumed.CutOff(*cut))
+    assert train() == {"skipped": 2, "steps": 10}
