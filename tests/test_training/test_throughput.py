@@ -1,6 +1,7 @@
 """How fast a training was: step times, waiting for data, MFU, profiles."""
 
 import json
+import threading
 import time
 
 import keras
@@ -16,6 +17,7 @@ from kzoo.training import (
     ThroughputLog,
 )
 from kzoo.training.device_figures import device_names, peak_flops, peak_memory
+from kzoo.training.input_wait import _StepEnd, _Timed
 
 BACKEND = keras.backend.backend()
 
@@ -101,6 +103,49 @@ def test_a_step_of_tensorflow_is_no_wait(steps_per_execution):
     model.fit(tf_data().repeat(6), verbose=0, shuffle=False, callbacks=callbacks)
     assert log.figures["step_ms_p50"] >= 200
     assert log.figures["input_wait"] < 0.5
+
+
+class Running:
+    """What a step computes, which is there when it is told to be."""
+
+    def __init__(self):
+        self.ended = threading.Event()
+        self.is_ready = self.ended.is_set
+
+    def block_until_ready(self):
+        self.ended.wait()
+        return self
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="of the iterators of JAX's train function")
+@pytest.mark.parametrize("ends", ["before", "within", "behind"])
+def test_a_batch_is_waited_for_when_the_last_step_has_ended(ends):
+    step, end = Running(), _StepEnd()
+
+    def batches():
+        for _ in range(3):
+            time.sleep(0.05)
+            if ends == "within":
+                step.ended.set()
+            time.sleep(0.2)
+            yield "batch"
+
+    if ends == "before":
+        step.ended.set()
+    end.watch({"loss": step})
+    timed = _Timed(batches(), end)
+    began = time.perf_counter()
+    assert next(timed) == "batch"
+    taken = time.perf_counter() - began
+    step.ended.set()
+    assert list(timed) == ["batch"] * 2
+    assert timed.count == 3  # the first one stands for all
+    if ends == "before":
+        assert timed.waited >= 0.25
+    elif ends == "within":
+        assert 0 < timed.waited <= taken - 0.05
+    else:
+        assert timed.waited == 0
 
 
 @pytest.mark.tensorflow_only
