@@ -188,6 +188,7 @@ class LosesTheSecondStep(PackedBatches):
         return inputs, labels, weights
 
 
+@pytest.mark.slow_on("jax")
 @pytest.mark.skipif(BACKEND == "tensorflow", reason="takes its batches elsewhere")
 @pytest.mark.parametrize("late", [True, False])
 @pytest.mark.parametrize("cut", [None, (3, False), (5, True), (6, False), (7, False)])
