@@ -1,5 +1,6 @@
 """Trainings that are cut off and gone on with, and what they come to."""
 
+import gc
 import hashlib
 
 import keras
@@ -80,6 +81,8 @@ def model(optimizer=None, **compiling):
 
 def train(folder, cut=None, *, every=2, stop=100, data=None, compiling=None, **slots):
     """Train, from the newest checkpoint on; return what it came to, or None if cut."""
+    # What a cut left behind: collected while TensorFlow traces, it may wait for itself.
+    gc.collect()
     set_seed(3)
     trained = model(adamw(1e-2, **slots), **(compiling or {}))
     data = batches() if data is None else data
