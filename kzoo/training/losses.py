@@ -78,7 +78,8 @@ class TokenCrossentropy(keras.losses.SparseCategoricalCrossentropy):
 
     def call(self, y_true, y_pred):
         """Return the loss of each label, (...)."""
-        if keras.backend.backend() != "torch":  # whose tensors lie on one device
+        if keras.backend.backend() != "torch":
+            # Elsewhere rows may lie on several devices, which one axis would gather.
             return super().call(y_true, y_pred)
         shape = ops.shape(y_pred)
         if tuple(y_true.shape) not in (shape[:-1], (*shape[:-1], 1)):

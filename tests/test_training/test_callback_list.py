@@ -81,7 +81,7 @@ def test_logs_read_late_are_those_of_their_step():
     assert logs["total"] == 0
 
 
-def test_one_step_is_under_way_and_an_epoch_ends_with_its_last(monkeypatch):
+def test_one_step_is_under_way_and_an_epoch_ends_with_its_last():
     known = []
 
     class Looks(keras.callbacks.Callback):
@@ -109,7 +109,7 @@ def test_other_callbacks_share_what_one_adds():
     assert [logs["added"] for logs in heard.logs] == list(range(STEPS))
 
 
-@pytest.mark.skipif(BACKEND != "jax", reason="of the backend that runs ahead")
+@pytest.mark.skipif(BACKEND != "jax", reason="the layer that takes its time is JAX's")
 def test_speed_is_that_of_the_device():
     import jax
 
@@ -191,7 +191,7 @@ class LosesTheSecondStep(PackedBatches):
 
 
 @pytest.mark.slow_on("jax")
-@pytest.mark.skipif(BACKEND == "tensorflow", reason="takes its batches elsewhere")
+@pytest.mark.skipif(BACKEND == "tensorflow", reason="its dataset does not call `batch`")
 @pytest.mark.parametrize("late", [True, False])
 @pytest.mark.parametrize("cut", [None, (3, False), (5, True), (6, False), (7, False)])
 def test_a_training_that_is_taken_up_counts_lost_steps_once(cut, late, tmp_path):
