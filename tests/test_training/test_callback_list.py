@@ -209,7 +209,10 @@ def test_a_training_that_is_taken_up_counts_lost_steps_once(cut, late, tmp_path)
             callbacks = CallbackList(callbacks, model, epochs=2, steps=5)
         options = {"epochs": 2, "shuffle": False, "verbose": 0}
         validation = resumed.batches(shuffle=False)
-        model.fit(data, validation_data=validation, callbacks=callbacks, **options)
+        try:
+            model.fit(data, validation_data=validation, callbacks=callbacks, **options)
+        finally:
+            saves.close()  # what a cut left being written ends before the next life
         return lost.state_dict()
 
     if cut:
