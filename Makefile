@@ -39,9 +39,9 @@ $(BACKENDS:%=test-%): test-%: $(INSTALLED)
 	KERAS_BACKEND=$* $(PYTEST)
 
 test-slow: $(INSTALLED)
-	for backend in $(BACKENDS); do \
-	  KERAS_BACKEND=$$backend $(PYTEST) -m "slow or not slow" || exit 1; \
-	done
+	failed=; for backend in $(BACKENDS); do \
+	  KERAS_BACKEND=$$backend $(PYTEST) -m "slow or not slow" || failed=1; \
+	done; test -z "$$failed"
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
