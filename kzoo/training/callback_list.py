@@ -1,5 +1,6 @@
 """Callbacks of `fit` that read what a step computed only when they need it."""
 
+import time
 from collections.abc import Iterable, Iterator, Mapping
 
 import keras
@@ -12,6 +13,12 @@ class StepLogs(Mapping):
         values: Numbers, or tensors of one, by name; of nested ones the inner names.
         before: The logs of the step before.
 
+    Attributes:
+        known: Whether they were read.
+        ended: When the step was found to have ended, by `time.perf_counter`.
+        ends: When the steps ended that callbacks had not heard of as ended, oldest
+            first: seldom this one, for which nobody waits.
+
     Example:
         >>> logs = StepLogs({"loss": keras.ops.convert_to_tensor(0.5)})
         >>> "loss" in logs, logs["loss"]
@@ -22,6 +29,8 @@ class StepLogs(Mapping):
         self._values = {name: _own(value) for name, value in _flat(values)}
         self._before = before
         self.known = False
+        self.ended: float | None = None
+        self.ends: tuple[float, ...] = ()
 
     @property
     def latest(self) -> "StepLogs":
@@ -33,7 +42,14 @@ class StepLogs(Mapping):
         if not self.known:
             self._values = {name: _number(x) for name, x in self._values.items()}
             self._before, self.known = None, True
+            self.ended = self.ended or time.perf_counter()
         return self._values
+
+    def has_ended(self) -> bool:
+        """Return whether the step has ended, as far as that can be told at once."""
+        if self.ended is None and all(map(_is_there, self._values.values())):
+            self.ended = time.perf_counter()
+        return self.ended is not None
 
     def __getitem__(self, name: str) -> float:
         return self.numbers()[name]
@@ -96,6 +112,12 @@ class CallbackList(keras.callbacks.CallbackList):
         )
         self._steps = steps
         self._step: StepLogs | None = None
+        self._under_way: list[StepLogs] = []
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping | None = None) -> None:
+        """Tell every callback; a step that a stopped epoch left is of no interest."""
+        self._under_way = []
+        super().on_epoch_begin(epoch, logs)
 
     def on_train_batch_end(self, batch: int, logs: Mapping | None = None) -> None:
         """Tell every callback that listens of a step that was begun."""
@@ -104,6 +126,7 @@ class CallbackList(keras.callbacks.CallbackList):
             before.numbers()  # no more than one step is under way
         if batch + 1 >= self._steps:
             self._step.numbers()
+        self._step.ends = self._ends()
         numbers = None
         for callback in self.callbacks:
             if not _listens(callback):
@@ -113,6 +136,12 @@ class CallbackList(keras.callbacks.CallbackList):
             else:
                 numbers = numbers or dict(self._step.numbers())
                 callback.on_train_batch_end(batch, numbers)
+
+    def _ends(self) -> tuple[float, ...]:
+        """Return when the steps ended that did since the last call."""
+        steps = [*self._under_way, self._step]
+        self._under_way = [step for step in steps if not step.has_ended()]
+        return tuple(step.ended for step in steps if step.ended is not None)
 
 
 def _flat(values: Mapping) -> Iterator[tuple]:
@@ -138,6 +167,15 @@ def _number(value):
         return float(value)
     except (TypeError, ValueError):
         return value
+
+
+def _is_there(value) -> bool:
+    """Return whether reading a value would not wait for a device."""
+    if not keras.ops.is_tensor(value):
+        return True
+    if keras.backend.backend() == "jax":
+        return value.is_ready()
+    return "cpu" in str(value.device).lower()  # whose operations end before they return
 
 
 def _listens(callback) -> bool:

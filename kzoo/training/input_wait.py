@@ -31,7 +31,7 @@ class InputWait:
     def known(self) -> bool:
         """Whether it can be told, once steps were taken.
 
-        Not on TensorFlow without that clock, with XLA, or with several replicas.
+        Not on TensorFlow without that clock, or with XLA.
         """
         if keras.backend.backend() != "tensorflow":
             return True

@@ -1,6 +1,7 @@
 """What an epoch took: seconds, speed, step times, the learning rate."""
 
 import array
+import collections
 import time
 
 import keras
@@ -19,11 +20,11 @@ class ThroughputLog(keras.callbacks.Callback):
 
     - `seconds`, of the whole epoch, and `learning_rate`, of its last step;
     - `examples_per_second`, or with `tokens` `tokens_per_second`: of training steps,
-      so without validation and without the first step of all, which compiles;
+      so without validation and without the first step of `fit`, which compiles;
     - `step_ms_p50`, `step_ms_p90` and `step_ms_p99`: milliseconds that so many per
       cent of the steps stayed below, from one step's end to the next;
     - `input_wait`, the share of that time spent waiting for data (on TensorFlow with
-      `SkipNonFinite`, without XLA, on one replica);
+      `SkipNonFinite`, without XLA);
     - `mfu`, the share of the device's greatest speed that went into the model:
 
       ```
@@ -31,7 +32,8 @@ class ThroughputLog(keras.callbacks.Callback):
       ```
     - `peak_memory_mb`, of this process, and `peak_device_memory_mb`.
 
-    Times are read where `fit` itself is between two steps; no device waits for them.
+    Times are read where `fit` itself is between two steps, or with `CallbackList` where
+    it found that a step had ended; no device waits for them.
 
     Args:
         batch_size: Examples of a step.
@@ -80,10 +82,12 @@ class ThroughputLog(keras.callbacks.Callback):
         self.steps = 0
         self.figures: dict[str, float] = {}
         self._wait: InputWait | None = None
+        self._warm = False
+        self._begun: collections.deque[int] = collections.deque()
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Find out what there is to compute with."""
-        self._wait = InputWait(self.model)
+        self._wait, self._warm = InputWait(self.model), False
         self._peak = self.peak_flops
         if self._peak is None and self.flops_per_token:
             policy = getattr(self.model.dtype_policy, "name", "float32")
@@ -95,6 +99,7 @@ class ThroughputLog(keras.callbacks.Callback):
         self._began = self._mark = self._last = time.perf_counter()
         self._seen = 0
         self._times = array.array("d")
+        self._begun.clear()
         if self._wait is not None:
             self._wait.begin_epoch()
 
@@ -104,23 +109,29 @@ class ThroughputLog(keras.callbacks.Callback):
             self._wait.begin_step()
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        """Count the steps; the first ones of all restart the clock."""
+        """Count the steps; the first ones of `fit` restart the clock."""
         now = time.perf_counter()
         taken = steps_of(self)
-        if self.steps == 0:
-            self._mark = now
-            if self._wait is not None:
-                self._wait.begin_epoch()
-        else:
-            self._seen += taken * self.batch_size
-            self._times.append((now - self._last) / taken)
-        self._last = now
-        if self._wait is not None:
-            self._wait.end_step(now)
         self.steps += taken
+        if self._wait is not None:
+            if not self._warm and not self._begun:
+                self._wait.begin_epoch()
+            self._wait.end_step(now)
+        self._begun.append(taken)
+        for ended in getattr(logs, "ends", (now,)):
+            self._end_step(self._begun.popleft(), ended)
         if self.examples and batch + 1 == self.params.get("steps"):
             missing = (batch + 1) * self.batch_size - self.examples
             self._seen = max(self._seen - missing, 0)
+
+    def _end_step(self, taken: int, ended: float) -> None:
+        """Take the time of a step, or of those that were taken at once."""
+        if self._warm:
+            self._seen += taken * self.batch_size
+            self._times.append((ended - self._last) / taken)
+        else:
+            self._warm, self._mark = True, ended
+        self._last = ended
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Add the figures to the logs."""

@@ -1,5 +1,6 @@
 """How fast a training was: step times, waiting for data, MFU, profiles."""
 
+import contextlib
 import json
 import threading
 import time
@@ -8,6 +9,7 @@ import keras
 import pytest
 from support.small_fits import BATCH, ROWS, STEPS, small_data, small_fit, small_model
 
+from kzoo import training
 from kzoo.errors import InputError
 from kzoo.training import (
     HistoryLog,
@@ -82,22 +84,33 @@ def test_an_epoch_has_its_step_times_and_memory():
     assert log.figures["step_ms_p50"] == history["step_ms_p50"][-1]
 
 
-def test_waiting_for_data_is_counted():
+def replicas(count):
+    """Return a scope in which TensorFlow's models have so many replicas."""
+    if count == 1:
+        return contextlib.nullcontext()
+    return training.strategy("mirrored", devices=count).scope()
+
+
+@pytest.mark.parametrize("count", [1, 2] if BACKEND == "tensorflow" else [1])
+def test_waiting_for_data_is_counted(count):
     log = ThroughputLog(BATCH)
     data = tf_data(0.05).repeat(5) if BACKEND == "tensorflow" else Slow(0.05)
     callbacks = [SkipNonFinite(), log]
-    small_model().fit(data, verbose=0, shuffle=False, callbacks=callbacks)
-    assert log._wait.seconds >= 0.1  # the sleep of two batches at least
+    with replicas(count):
+        model = small_model()
+    model.fit(data, verbose=0, epochs=2, shuffle=False, callbacks=callbacks)
+    assert log._wait.seconds >= 0.2  # the sleep of four batches at least
     assert 0.0 < log.figures["input_wait"] <= 1.0
 
 
 @pytest.mark.tensorflow_only
-@pytest.mark.parametrize("steps_per_execution", [1, 2])
-def test_a_step_of_tensorflow_is_no_wait(steps_per_execution):
+@pytest.mark.parametrize(("steps_per_execution", "count"), [(1, 1), (2, 1), (1, 2)])
+def test_a_step_of_tensorflow_is_no_wait(steps_per_execution, count):
     """A step that takes its time, of data that are there."""
-    model = SlowModel()
     options = {"jit_compile": False, "steps_per_execution": steps_per_execution}
-    model.compile("sgd", "mse", **options)
+    with replicas(count):
+        model = SlowModel()
+        model.compile("sgd", "mse", **options)
     log = ThroughputLog(BATCH)
     callbacks = [SkipNonFinite(), log]
     model.fit(tf_data().repeat(6), verbose=0, shuffle=False, callbacks=callbacks)
