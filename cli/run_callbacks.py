@@ -174,8 +174,8 @@ class RunCallbacks:
             keep=self._settings["keep_checkpoints"],
         )
         self.interruption.on_request = lambda: (
+            saves.request(),  # first: standard error may be a pipe that is gone
             os.write(2, _STOPPING),
-            saves.request(),
         )
         self.interruption.ready = lambda: saves.answered
         return saves

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import keras
 
+from kzoo.training.step_count import ends_epoch
+
 
 class StepLogs(Mapping):
     """The logs of a step, which wait for the device when they are first read.
@@ -110,7 +112,6 @@ class CallbackList(keras.callbacks.CallbackList):
             epochs=epochs,
             steps=steps,
         )
-        self._steps = steps
         self._step: StepLogs | None = None
         self._under_way: list[StepLogs] = []
 
@@ -124,7 +125,7 @@ class CallbackList(keras.callbacks.CallbackList):
         before, self._step = self._step, StepLogs(logs or {}, self._step)
         if before is not None:
             before.numbers()  # no more than one step is under way
-        if batch + 1 >= self._steps:
+        if ends_epoch(self, batch):
             self._step.numbers()
         self._step.ends = self._ends()
         numbers = None

@@ -69,7 +69,7 @@ class HistoryLog(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         """Write the step if it is its turn."""
-        taken = steps_of(self)
+        taken = steps_of(self, batch)
         self.steps += taken
         if due(self.steps, taken, self.every_steps):
             rate = learning_rate_of(self.model.optimizer, self.steps - 1)

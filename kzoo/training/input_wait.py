@@ -64,8 +64,8 @@ class InputWait:
             self._clock.restart()
 
     def begin_step(self) -> None:
-        """Note that a step begins."""
-        if self._ended is not None:
+        """Note that a step begins; on JAX its iterator tells how long that took."""
+        if self._ended is not None and self._step_end is None:
             self.add(time.perf_counter() - self._ended)
 
     def end_step(self, now: float) -> None:

@@ -1,9 +1,12 @@
 """Ctrl-C while training, taken between two steps."""
 
+import contextlib
 import signal
 import threading
 
 import keras
+
+from kzoo.training.distribution import group
 
 
 class InterruptBetweenSteps(keras.callbacks.Callback):
@@ -16,11 +19,14 @@ class InterruptBetweenSteps(keras.callbacks.Callback):
     Use it as a context manager around `fit`, and among its callbacks.
 
     Args:
-        on_request: Called when ctrl-C is first pressed, to say that it was heard.
+        on_request: Called when ctrl-C is first pressed, to say that it was heard; an
+            `OSError` of it, of a pipe that nobody reads any more, is of no account.
         signals: The signals that are taken so; ctrl-C sends SIGINT, and schedulers
             send SIGTERM to what has to make room.
         ready: Called after the step; where it returns False the training goes on, a
-            step at a time: until a checkpoint is saved, say. None for at once.
+            step at a time: until a checkpoint is saved, say. None for at once. In a
+            validation a single process ends at once, having kept the state before it;
+            those of a group go on to where they can agree.
 
     Attributes:
         requested: Whether a signal has come.
@@ -42,6 +48,7 @@ class InterruptBetweenSteps(keras.callbacks.Callback):
         self._before: dict = {}
 
     def __enter__(self) -> "InterruptBetweenSteps":
+        self.requested, self.signal = False, None
         # Only the main thread may change what a signal does.
         if threading.current_thread() is threading.main_thread():
             for number in self.signals:
@@ -58,7 +65,8 @@ class InterruptBetweenSteps(keras.callbacks.Callback):
             raise KeyboardInterrupt
         self.requested, self.signal = True, number
         if self.on_request:
-            self.on_request()
+            with contextlib.suppress(OSError):
+                self.on_request()
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         """Act on a ctrl-C that was pressed during the step."""
@@ -67,5 +75,6 @@ class InterruptBetweenSteps(keras.callbacks.Callback):
 
     def on_test_batch_end(self, batch: int, logs: dict | None = None) -> None:
         """Act on a ctrl-C that was pressed during the validation."""
-        if self.requested:
+        alone = group.size() == 1 or self.ready is None
+        if self.requested and (alone or self.ready()):
             raise KeyboardInterrupt

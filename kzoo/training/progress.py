@@ -87,7 +87,7 @@ class Progress(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         """Move the bar on."""
-        self._steps += steps_of(self)
+        self._steps += steps_of(self, batch)
         now = time.perf_counter()
         self._ends.append((now, self._steps))
         logs = getattr(logs, "latest", logs)  # nobody waits for a bar

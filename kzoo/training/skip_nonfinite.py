@@ -13,7 +13,7 @@ from kzoo.training.callback_list import StepLogs
 from kzoo.training.finite_steps import FiniteStep
 from kzoo.training.learning_rate import learning_rate_of
 from kzoo.training.skipped_steps import SkippedSteps
-from kzoo.training.step_count import steps_of
+from kzoo.training.step_count import beyond, steps_of
 
 
 class SkipNonFinite(keras.callbacks.Callback):
@@ -108,7 +108,7 @@ class SkipNonFinite(keras.callbacks.Callback):
         Raises:
             FloatingPointError: If too many were, one behind the other.
         """
-        self.steps += batch - self._last
+        self.steps += batch - self._last - beyond(self, batch)
         self._last = batch
         before, self._unseen = self._unseen, logs
         late = isinstance(logs, StepLogs) and not logs.known
@@ -136,7 +136,12 @@ class SkipNonFinite(keras.callbacks.Callback):
 
     def _lost_since(self, logs: Mapping | None) -> bool:
         """Return whether the logs of a step count more lost steps than are known."""
-        return int((logs or {}).get(self._counter.name, 0)) > self._of_epoch
+        if logs is None:
+            return False
+        count = int(logs.get(self._counter.name, 0))
+        # Whoever evaluates in the middle of an epoch has metrics count anew.
+        self._of_epoch = min(self._of_epoch, count)
+        return count > self._of_epoch
 
     def on_test_begin(self, logs: Mapping | None = None) -> None:
         """Look at the last step, before a validation forgets which one it was."""

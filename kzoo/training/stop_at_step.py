@@ -33,7 +33,7 @@ class StopAtStep(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         """Count, and stop at the last."""
-        self.steps += steps_of(self)
+        self.steps += steps_of(self, batch)
         if self.steps >= self.total_steps:
             self.model.stop_training = True
 

@@ -47,7 +47,7 @@ class TensorBoardLog(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         """Write the step if it is its turn."""
-        taken = steps_of(self)
+        taken = steps_of(self, batch)
         self.steps += taken
         if due(self.steps, taken, self.every_steps):
             for name, value in (logs or {}).items():

@@ -10,7 +10,7 @@ import numpy as np
 from kzoo.training.device_figures import device_names, peak_flops, peak_memory
 from kzoo.training.input_wait import InputWait
 from kzoo.training.learning_rate import learning_rate_of
-from kzoo.training.step_count import steps_of
+from kzoo.training.step_count import ends_epoch, steps_of
 
 
 class ThroughputLog(keras.callbacks.Callback):
@@ -111,7 +111,7 @@ class ThroughputLog(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         """Count the steps; the first ones of `fit` restart the clock."""
         now = time.perf_counter()
-        taken = steps_of(self)
+        taken = steps_of(self, batch)
         self.steps += taken
         if self._wait is not None:
             if not self._warm and not self._begun:
@@ -120,8 +120,8 @@ class ThroughputLog(keras.callbacks.Callback):
         self._begun.append(taken)
         for ended in getattr(logs, "ends", (now,)):
             self._end_step(self._begun.popleft(), ended)
-        if self.examples and batch + 1 == self.params.get("steps"):
-            missing = (batch + 1) * self.batch_size - self.examples
+        if self.examples and ends_epoch(self, batch):
+            missing = self.params["steps"] * self.batch_size - self.examples
             self._seen = max(self._seen - missing, 0)
 
     def _end_step(self, taken: int, ended: float) -> None:

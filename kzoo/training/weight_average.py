@@ -72,7 +72,7 @@ class AverageWeights(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         """Take the weights if it is the turn of this step."""
-        taken = steps_of(self)
+        taken = steps_of(self, batch)
         self.steps += taken
         if due(self.steps, taken, self.every_steps or 0):
             self._take()

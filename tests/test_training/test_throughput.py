@@ -198,15 +198,28 @@ def test_the_machine_is_known():
 
 
 @pytest.mark.skipif(BACKEND == "torch", reason="one step per execution on torch")
-def test_callbacks_count_steps_that_are_taken_at_once(tmp_path):
+@pytest.mark.parametrize(
+    ("taken", "last", "expected"),
+    [(2, 8, [4, 6]), (4, 10, [4, 6, 10])],  # of six steps; the last ones may be fewer
+)
+def test_callbacks_count_steps_that_are_taken_at_once(taken, last, expected, tmp_path):
     model = small_model()
-    model.steps_per_execution = 2
+    model.steps_per_execution = taken
     speed, history = ThroughputLog(BATCH, ROWS), HistoryLog(tmp_path, every_steps=3)
-    small_fit(model, speed, history, StopAtStep(8), epochs=3)
-    assert (speed.steps, history.steps) == (8, 8)
+    lost = SkipNonFinite()
+    small_fit(model, lost, speed, history, StopAtStep(8), epochs=3)
+    assert (speed.steps, history.steps, lost.steps) == (last, last, last)
     lines = (tmp_path / "history.jsonl").read_text().splitlines()
     rows = [json.loads(line) for line in lines]
-    assert [r["step"] for r in rows if r["kind"] == "step"] == [4, 6]
+    assert [r["step"] for r in rows if r["kind"] == "step"] == expected
+
+
+@pytest.mark.skipif(BACKEND == "torch", reason="one step per execution on torch")
+def test_examples_are_counted_where_fewer_steps_end_an_epoch():
+    log, model = ThroughputLog(BATCH, ROWS), small_model()
+    model.steps_per_execution = 4
+    small_fit(model, log)
+    assert log._seen == ROWS
 
 
 @pytest.mark.slow

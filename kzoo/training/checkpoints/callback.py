@@ -15,7 +15,8 @@ from kzoo.training.checkpoints.position import PartialEpoch, first_batch, order_
 from kzoo.training.checkpoints.random_state import set_random_state
 from kzoo.training.checkpoints.snapshot import Place, Snapshot
 from kzoo.training.checkpoints.store import Store
-from kzoo.training.distribution.group import any_rank, barrier, is_chief, size
+from kzoo.training.distribution import group
+from kzoo.training.step_count import TAKEN_BEFORE
 
 # Processes of a group ask each other every so many steps whether to save.
 _ASK = 10
@@ -100,7 +101,8 @@ class Checkpoints(keras.callbacks.Callback):
         self.answered = False
         self._background = Background()
         self._copy = model_state.HostCopy()
-        self._requested = False
+        self._requests = self._heard = 0  # two numbers: signals come at any moment
+        self._asked = False  # whether all processes agreed to answer a request
         self._partial: PartialEpoch | None = None
         self._idle_from = self._random = self._logs = None
         self._pending = None  # the checkpoint whose epoch is about to begin
@@ -111,7 +113,7 @@ class Checkpoints(keras.callbacks.Callback):
 
         It may be called from a signal's handler or another thread.
         """
-        self._requested = True
+        self._requests += 1
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Go on from the newest checkpoint, if there is one.
@@ -119,11 +121,13 @@ class Checkpoints(keras.callbacks.Callback):
         Raises:
             InputError: If there is one and it is not to be used, or not of this model.
         """
+        self.close()  # what a fit before this one left, if it raised
         self.step = self._checked = self._done = self._offset = self._epoch = 0
+        self.answered = False
         self._data_epoch = None if self.order is None else self.order.epoch
         self._saved_at = time.monotonic()
         self.resumed_from = self._pending = self._held = self._random = None
-        if is_chief():
+        if group.is_chief():
             self.store.sweep()
         checkpoint = self.store.newest()
         if checkpoint is not None:
@@ -134,9 +138,10 @@ class Checkpoints(keras.callbacks.Callback):
                     "Name another folder, or take this one away.",
                 )
             self._restore(checkpoint)
-        elif self.parts and is_chief():
+        elif self.parts and group.is_chief():
             self._begin()
-        barrier()
+        self._asked_at = self.step
+        self._check_group()
         steps = self.params.get("steps")
         if self.order is not None and steps != len(self.order):
             raise InputError(
@@ -147,6 +152,15 @@ class Checkpoints(keras.callbacks.Callback):
         # Before the first save needs it: to map memory takes longer than to copy.
         variables = model_state.all_variables(self._own)
         self._background.start(self._copy.prepare(variables))
+
+    def _check_group(self) -> None:
+        """Wait for all processes, and refuse to go on from different checkpoints."""
+        if group.total(self.step) != self.step * group.size():
+            raise InputError(
+                "The processes of a group go on from the same checkpoint.",
+                f"step {self.step} in process {group.rank()} of {group.size()}",
+                f"See that all of them read {str(self.store.folder)!r} as it is now.",
+            )
 
     def _begin(self) -> None:
         """Undo what parts wrote in a life that ended before its first checkpoint."""
@@ -194,13 +208,14 @@ class Checkpoints(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Take up the place in the epoch, or save the end of the one before."""
         self._epoch, self._done, self._offset = epoch, 0, 0
+        self.params[TAKEN_BEFORE] = 0
         if self.order is not None:
             self._data_epoch, self.order.start = self.order.epoch, 0
         self._background.check()
         if self._pending is not None:
             pending, self._pending = self._pending, None
             self._take_up(*pending)
-        elif self.step and self._is_time():
+        elif self.step and self._is_time(ask=True):
             # Not at the epoch's end: Keras's own History hears of that after this.
             self._save("-end", self._place(epoch, 0))
 
@@ -211,7 +226,7 @@ class Checkpoints(keras.callbacks.Callback):
             self.order.epoch = self._data_epoch = place.data_epoch
         if place.epoch_step:
             model_state.assign_metrics(model, checkpoint)
-            self._done = self._offset = place.epoch_step
+            self._done = self._offset = self.params[TAKEN_BEFORE] = place.epoch_step
             idle = place.stopped or place.epoch_step == len(self.order)
             logs = checkpoint.state["logs"] if idle else None
             self._partial = PartialEpoch(model, self.order, place.epoch_step, logs)
@@ -266,15 +281,18 @@ class Checkpoints(keras.callbacks.Callback):
     def _save_if_due(self, done: int) -> None:
         if self._is_time():
             self._save("", self._place(self._epoch, done))
-        elif done == len(self.order) and not self._background.busy:
-            # For a request that comes in the validation.
-            self._held = self._take(self._place(self._epoch, done))
+        elif done == len(self.order) and group.size() == 1:
+            # For a request that comes in the validation; in a group, whose processes
+            # validate at their own pace, the next epoch answers it.
+            if not self._background.busy:
+                self._held = self._take(self._place(self._epoch, done))
 
     def on_test_batch_end(self, batch: int, logs: dict | None = None) -> None:
         """Save the state before the validation, if that was asked for."""
-        if self._requested and self._held is not None and size() == 1:
+        if self._requests > self._heard and self._held is not None:
             place, snapshot = self._held
             self._held = None
+            self._agreed(False)
             self._write("", place, snapshot)
 
     def on_test_begin(self, logs: dict | None = None) -> None:
@@ -320,29 +338,36 @@ class Checkpoints(keras.callbacks.Callback):
         # `self.model` would fetch all values from JAX, which each step would feel.
         return self._model if keras.backend.backend() == "jax" else self.model
 
-    def _is_time(self) -> bool:
-        """Return whether to save now; the same in all processes of a group."""
+    def _is_time(self, ask: bool = False) -> bool:
+        """Return whether to save now; the same in all processes of a group.
+
+        Args:
+            ask: Whether the processes ask each other here in any case.
+        """
+        step, due = self.step, False
         if self.every_steps is not None:
-            due = self.step // self.every_steps > self._checked // self.every_steps
-            self._checked = self.step
-            if size() > 1 and self.step % _ASK:
-                return due
-            return self._agreed(due)
-        if size() > 1 and self.step % _ASK:
+            due = step // self.every_steps > self._checked // self.every_steps
+            self._checked = step
+        ask = ask or due or step // _ASK > self._asked_at // _ASK
+        if group.size() > 1 and not ask:
             return False
-        due = (
-            self.every_seconds is not None
-            and time.monotonic() - self._saved_at >= self.every_seconds
-            and not self._background.busy
-            and is_chief()
-        )
+        self._asked_at = step
+        if self.every_seconds is not None:
+            due = (
+                time.monotonic() - self._saved_at >= self.every_seconds
+                and not self._background.busy
+                and group.is_chief()
+            )
         return self._agreed(due)
 
     def _agreed(self, due: bool) -> bool:
+        """Return whether it is due, or requested, in any process of the group."""
+        requests = self._requests  # one more may come while others are asked
         # Each process has to ask both, whatever it knows itself.
-        asked, due = any_rank(self._requested), any_rank(due)
-        self._requested = asked
-        return asked or due
+        self._asked = group.any_rank(requests > self._heard)
+        due = group.any_rank(due)
+        self._heard = requests
+        return self._asked or due
 
     def _place(self, epoch: int, epoch_step: int) -> Place:
         return Place(
@@ -361,15 +386,16 @@ class Checkpoints(keras.callbacks.Callback):
     def _save(self, kind: str, place: Place) -> None:
         self._write(kind, *self._take(place))
         self._saved_at = time.monotonic()
-        if kind == "-final":
-            barrier()
 
     def _write(self, kind: str, place: Place, snapshot: Snapshot) -> None:
-        at_once, self._requested = self._requested, False
-        self.answered = self.answered or at_once
-        if is_chief():
+        at_once, self._asked = self._asked, False
+        if group.is_chief():
             self._background.start(
                 lambda: self.store.save(place.step, kind, snapshot.files())
             )
         if at_once or kind == "-final":
-            self._background.wait()
+            try:
+                self._background.wait()
+            finally:  # who ends before the first has written takes it along
+                group.barrier()
+        self.answered = self.answered or at_once

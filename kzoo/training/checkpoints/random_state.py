@@ -1,4 +1,4 @@
-"""The random states of a process: Python's, NumPy's, Keras's global one, torch's."""
+"""The random states of a process: Python's, NumPy's, Keras's global one, PyTorch's."""
 
 import random
 from typing import Any
@@ -34,6 +34,9 @@ def random_state() -> dict[str, Any]:
         import torch
 
         state["torch"] = torch.get_rng_state().numpy().copy()
+        if torch.cuda.is_available():
+            states = torch.cuda.get_rng_state_all()
+            state["cuda"] = [each.cpu().numpy().copy() for each in states]
     return state
 
 
@@ -46,6 +49,11 @@ def set_random_state(state: dict[str, Any]) -> None:
         import torch
 
         torch.set_rng_state(torch.from_numpy(np.array(state["torch"])))
+        if torch.cuda.is_available():
+            here = range(torch.cuda.device_count())
+            for index, each in zip(here, state.get("cuda", ()), strict=False):
+                each = torch.from_numpy(np.array(each, "uint8"))
+                torch.cuda.set_rng_state(each, index)
     version, words, gauss = state["python"]
     random.setstate((int(version), tuple(int(word) for word in words), gauss))
     name, keys, position, has_gauss, cached = state["numpy"]

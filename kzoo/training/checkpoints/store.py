@@ -157,8 +157,10 @@ def _whole(path: pathlib.Path) -> Checkpoint | None:
     try:
         return Checkpoint(path)
     except DamagedCheckpoint as error:
-        warnings.warn(
-            f"A damaged checkpoint is passed over. {error.path}: {error.reason}.",
-            stacklevel=3,
-        )
-        return None
+        place, reason = error.path, error.reason
+    except OSError as error:  # the disk gives some of it no more
+        place, reason = error.filename or path, error.strerror or str(error)
+    warnings.warn(
+        f"A damaged checkpoint is passed over. {place}: {reason}.", stacklevel=3
+    )
+    return None

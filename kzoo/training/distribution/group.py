@@ -50,8 +50,12 @@ def is_chief() -> bool:
 
 def barrier() -> None:
     """Wait until every process of the group is here."""
-    if _current.size > 1:
-        _current.add(0)
+    total(0)
+
+
+def total(number: int) -> int:
+    """Return the sum of a number over the group; each process has to ask."""
+    return _current.add(number) if _current.size > 1 else number
 
 
 def any_rank(flag: bool) -> bool:
@@ -64,6 +68,4 @@ def any_rank(flag: bool) -> bool:
     Args:
         flag: This process's.
     """
-    if _current.size == 1:
-        return flag
-    return _current.add(int(flag)) > 0
+    return total(int(flag)) > 0

@@ -39,7 +39,8 @@ def launch(
         workers: How many processes.
         restarts: How often a group that failed is started anew.
         again: Returns the command of another start, of the command.
-        grace: Seconds that the others have to end by themselves.
+        grace: Seconds that the others have to end by themselves; six times as many
+            where a signal was handed on to them, for what they write then.
         tell: Called with what happens to the group, a line each.
 
     Returns:
@@ -85,7 +86,8 @@ class _Group:
             if failed is not None:
                 status = _status(self.processes[failed])
                 tell(f"kzoo: worker {failed} ended with status {status}")
-                self._end(grace)
+                # A signal was handed on: another one would cut what they write.
+                self._end(6 * grace if self.signalled else grace, not self.signalled)
                 return status
         finally:
             self._end(0.0)
@@ -104,10 +106,10 @@ class _Group:
             time.sleep(0.05)
         return None
 
-    def _end(self, grace: float) -> None:
+    def _end(self, grace: float, ask: bool = True) -> None:
         """End what still runs: by itself, when asked, or by force."""
         for number, seconds in ((None, grace / 2), (signal.SIGTERM, grace / 2)):
-            if number is not None:
+            if number is not None and ask:
                 self.send(number)
             limit = time.monotonic() + seconds
             while self._running() and time.monotonic() < limit:
