@@ -43,6 +43,8 @@ def start(job: Job, settings: dict[str, Any], console: Console, clock: Clock) ->
         label_smoothing=settings["label_smoothing"],
         jit_compile=jit_compile(settings),
     )
+    if not job.goes_on:  # an older run goes when nothing can be refused any more
+        run_folder.clear(job.out)
     record = {
         "train_examples": len(train),
         "validation_examples": len(held_out) if held_out else 0,
@@ -73,8 +75,6 @@ def _data_and_model(job: Job, console: Console, clock: Clock):
     _describe(train, held_out, console)
     console.notes(notes)
     clock.lap("read")
-    if not job.goes_on:
-        run_folder.clear(job.out)
     if not job.model.source:
         tokenizer = training_data.make_tokenizer(train, job.model, console)
         clock.lap("tokenizer")

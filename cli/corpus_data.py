@@ -6,6 +6,7 @@ from typing import Any
 
 from kzoo.cli.bars import bar
 from kzoo.cli.console import Console
+from kzoo.cli.data_options import DataOptions
 from kzoo.errors import InputError, unknown_name
 
 KINDS = ("bpe", "characters")
@@ -127,6 +128,20 @@ def choose_tokenizer(
     return train_tokenizer(asked or kind, spec, reading, size, console)
 
 
+def reading_of(data: DataOptions, validation: str | None) -> dict[str, Any]:
+    """Return how the text of a training is read, as its record holds it.
+
+    Args:
+        data: What was asked for.
+        validation: The data spec of `--validation`: with one of its own nothing is cut
+            off the text for it, if shares are not asked for.
+    """
+    reading = data.read_options()
+    if validation is not None and reading["validation_share"] is None:
+        reading["validation_share"] = 0.0
+    return reading
+
+
 def read_streams(
     spec: str,
     validation: str | None,
@@ -152,8 +167,6 @@ def read_streams(
     """
     import kzoo.data
 
-    if validation is not None and reading["validation_share"] is None:
-        reading = {**reading, "validation_share": 0.0}
     with bar("tokenising", unit="characters", quiet=console.as_json) as progress:
         train = kzoo.data.read_stream(spec, "train", tokenizer, progress, **reading)
         if validation is not None:

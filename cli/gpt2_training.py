@@ -39,7 +39,7 @@ def start(job: Job, settings: dict[str, Any], console: Console, clock: Clock) ->
         settings.pop("steps", None)
         if job.language.epoch_steps is None:
             settings.pop("epoch_steps", None)
-    reading = job.data.read_options()
+    reading = corpus_data.reading_of(job.data, job.validation)
     tokenizer, model = _tokenizer_or_model(job, settings, reading, console)
     clock.lap("tokenizer")
     train, held_out = corpus_data.read_streams(
@@ -85,7 +85,11 @@ def start(job: Job, settings: dict[str, Any], console: Console, clock: Clock) ->
         model,
         batches,
         checks,
-        {"train": _record(train), "validation": held_out and _record(held_out)},
+        {
+            "options": reading,
+            "train": _record(train),
+            "validation": held_out and _record(held_out),
+        },
         {**dataclasses.asdict(job.model), **adapted},
         examples=batches.batches.order.examples,
         tokens=length,
@@ -99,6 +103,12 @@ def _tokenizer_or_model(job: Job, settings, reading, console: Console):
     from kzoo.models.presets import preset_config
 
     if job.model.source:
+        if job.model.max_length is not None:
+            raise InputError(
+                "Trained weights keep the positions that they were trained with.",
+                f"--max-length {job.model.max_length} beside --from",
+                "Pass --sequence-length for shorter rows.",
+            )
         overrides = parse_overrides(job.model.set)
         model = GPT2CausalLM.from_preset(job.model.source, **overrides)
         return model.require_tokenizer(), model

@@ -1,5 +1,6 @@
 """`kzoo launch`: one training in several processes of this host."""
 
+import pathlib
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -7,6 +8,7 @@ from typing import Annotated
 import typer
 
 from kzoo.cli.exit_status import Failure
+from kzoo.cli.resuming import REQUEST, parse_every
 from kzoo.errors import InputError
 
 
@@ -47,11 +49,18 @@ def launch(
             f"kzoo launch {command[0]}",
             "Write kzoo launch --workers N train ...",
         )
+    every = _value(command, "--checkpoint-every")
+    if restarts and every and parse_every(every) == (None, None):
+        raise InputError(
+            "A group is started anew from its last checkpoint.",
+            f"--restarts {restarts} with --checkpoint-every {every}",
+            "Leave one of them out.",
+        )
     status = launching.launch(
         [sys.executable, "-m", "kzoo.cli", *command],
         workers,
         restarts=restarts,
-        again=_resumed,
+        again=_Again(command),
     )
     if status == 1:
         raise Failure("A worker failed; its own message stands above.", told=True)
@@ -59,7 +68,40 @@ def launch(
         raise typer.Exit(status)
 
 
-def _resumed(command: Sequence[str]) -> list[str]:
-    """Return a training's command, going on from its last checkpoint."""
-    kept = [part for part in command if part not in ("--overwrite", "--resume")]
-    return [*kept, "--resume"]
+class _Again:
+    """Returns the command of another start: it goes on from the last checkpoint.
+
+    Until the first start has taken an older run away, `--overwrite` stays: there is
+    nothing else yet to go on from.
+
+    Args:
+        command: The training's command.
+    """
+
+    def __init__(self, command: Sequence[str]) -> None:
+        out = _value(command, "--out")
+        self._request = pathlib.Path(out, REQUEST) if out else None
+        self._older = self._written()
+
+    def _written(self) -> int | None:
+        try:
+            return self._request.stat().st_mtime_ns if self._request else None
+        except OSError:
+            return None
+
+    def __call__(self, command: Sequence[str]) -> list[str]:
+        if "--overwrite" in command and self._written() in (None, self._older):
+            return list(command)
+        kept = [part for part in command if part not in ("--overwrite", "--resume")]
+        return [*kept, "--resume"]
+
+
+def _value(command: Sequence[str], option: str) -> str | None:
+    """Return the value of an option in a command; the last one counts."""
+    found = None
+    for part, following in zip(command, (*command[1:], None), strict=True):
+        if part == option:
+            found = following
+        elif part.startswith(f"{option}="):
+            found = part.partition("=")[2]
+    return found

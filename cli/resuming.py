@@ -63,7 +63,7 @@ def goes_on(job: Job, backend: str, overwrite: bool) -> bool:
 
     Raises:
         InputError: If `--resume` is asked for and the run was asked to be another, or
-            `--overwrite` as well.
+            `--overwrite` as well; or if it has checkpoints, and none are wanted.
     """
     if job.train.resume and overwrite:
         raise InputError(
@@ -83,7 +83,16 @@ def goes_on(job: Job, backend: str, overwrite: bool) -> bool:
         )
     different = _differences(recorded["request"], request_of(job, backend))
     if not job.train.resume:
-        return not different and not _ended(job.out)
+        same = not different and not _ended(job.out)
+        none = parse_every(job.train.checkpoint_every) == (None, None)
+        if same and none and has_checkpoint(job.out):
+            raise InputError(
+                "A run that has checkpoints is gone on with from them.",
+                f"--checkpoint-every {job.train.checkpoint_every}, and checkpoints "
+                f"in {job.out / CHECKPOINTS}",
+                "Leave the option out, or start anew with --overwrite.",
+            )
+        return same
     if different:
         raise InputError(
             "A run is gone on with as it was begun.",

@@ -23,6 +23,9 @@ _FILES = (
     "history.csv",
     "history.jsonl",
     "resume.json",
+    "history.png",
+    "attention.png",
+    "attention.html",
 )
 _FOLDERS = ("tokenizer", "tensorboard", "evaluation", "checkpoints")
 

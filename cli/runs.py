@@ -11,8 +11,9 @@ from kzoo.cli.console import Console
 from kzoo.cli.families import check_family
 from kzoo.cli.run_records import COLUMNS, RunRecord, differences, find_runs
 from kzoo.errors import unknown_name
+from kzoo.training.direction import direction
 
-_FALLS = ("best", "rate", "seconds", "steps", "started")  # greatest or latest first
+_FALLS = ("rate", "seconds", "steps", "started")  # greatest or latest first
 
 
 def runs(
@@ -76,7 +77,11 @@ def _sorted(found: list[RunRecord], column: str, reverse: bool) -> list[RunRecor
     """Return runs by a column, those without a value last."""
 
     def key(run: RunRecord):
-        value = run.row()[column]
+        row = run.row()
+        value = row[column]
+        if column == "best":  # of those that are judged by the same
+            more = direction(row["by"]) == "max"
+            return row["by"], -value if more else value
         return value if isinstance(value, int | float) else str(value)
 
     falls = (column in _FALLS) != reverse

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import keras
 
 from kzoo.errors import InputError
+from kzoo.training.direction import direction
 
 
 class BestPreset(keras.callbacks.Callback):
@@ -47,9 +48,7 @@ class BestPreset(keras.callbacks.Callback):
                 "Pass 'auto', 'min' or 'max'.",
             )
         if mode == "auto":
-            more = ("accuracy", "f1", "auc", "precision", "recall", "score", "bleu")
-            more += ("chrf",)
-            mode = "max" if (monitor or "").endswith(more) else "min"
+            mode = direction(monitor)
         self.save = save
         self.monitor = monitor
         self.mode = mode

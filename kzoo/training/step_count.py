@@ -2,7 +2,6 @@
 
 import keras
 
-
 # Among the parameters of callbacks: the steps of an epoch, and those of them that were
 # taken before `fit` went on in its middle, from where it counts batches then.
 STEPS, TAKEN_BEFORE = "steps", "taken_before"

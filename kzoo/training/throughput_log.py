@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from kzoo.training.device_figures import device_names, peak_flops, peak_memory
+from kzoo.training.distribution import group
 from kzoo.training.input_wait import InputWait
 from kzoo.training.learning_rate import learning_rate_of
 from kzoo.training.step_count import ends_epoch, steps_of
@@ -43,7 +44,7 @@ class ThroughputLog(keras.callbacks.Callback):
             without `tokens`): for transformers about 6 N + 12 L H Q T, of N weights,
             L layers with H heads of width Q, and T tokens in a row.
         peak_flops: What all devices compute at most per second; None looks it up for
-            known GPUs in half precision.
+            one known GPU in half precision.
 
     Attributes:
         figures: The timings of the last epoch.
@@ -91,8 +92,10 @@ class ThroughputLog(keras.callbacks.Callback):
         self._peak = self.peak_flops
         if self._peak is None and self.flops_per_token:
             policy = getattr(self.model.dtype_policy, "name", "float32")
-            peaks = [peak_flops(name, policy) for name in device_names()]
-            self._peak = sum(peaks) if peaks and None not in peaks else None
+            names = device_names()
+            # Of several devices a training may use one or all, here or elsewhere.
+            if len(names) == 1 and group.size() == 1:
+                self._peak = peak_flops(names[0], policy)
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Start the clocks."""

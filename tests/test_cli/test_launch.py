@@ -10,6 +10,8 @@ import pytest
 from safetensors.numpy import load_file
 from support.commands import command, one_line, train_arguments
 
+from kzoo.cli.launch import _Again
+
 
 @pytest.mark.backend_free
 @pytest.mark.parametrize(
@@ -18,12 +20,31 @@ from support.commands import command, one_line, train_arguments
         (("--workers", 2, "evaluate", "run"), "kzoo launch evaluate"),
         (("--workers", 0, "train"), "greater than or equal to 1"),
         (("train", "classifier"), "--workers"),
+        (
+            ("--workers", 2, "--restarts", 1, "train", "--checkpoint-every=0"),
+            "--restarts 1 with --checkpoint-every 0",
+        ),
     ],
 )
 def test_what_cannot_be_launched(capfd, arguments, line):
     done = command(capfd, "launch", *arguments)
     assert done.status == 2
     assert line in one_line(done)
+
+
+@pytest.mark.backend_free
+def test_an_older_run_is_written_over_before_it_is_gone_on_with(tmp_path):
+    command = ["train", "gpt2", "--overwrite", "--out", str(tmp_path)]
+    (tmp_path / "resume.json").write_text("{}")
+    again = _Again(command)
+    assert again(command) == command  # nothing was written yet
+    (tmp_path / "resume.json").unlink()
+    assert again(command) == command
+    (tmp_path / "resume.json").write_text('{"a": 1}')
+    os.utime(tmp_path / "resume.json", ns=(1, 1))
+    going_on = ["train", "gpt2", "--out", str(tmp_path), "--resume"]
+    assert again(command) == again(going_on) == going_on
+    assert _Again(["train"])(["train"]) == ["train", "--resume"]
 
 
 def launched(out, *more, workers=2):

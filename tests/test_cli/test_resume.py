@@ -94,6 +94,17 @@ def test_ctrl_c_saves_too_and_resume_starts_where_there_is_nothing(
     assert len(outcome(out)[2]) == 3
 
 
+def test_checkpoints_are_not_passed_over(tmp_path, capfd, monkeypatch):
+    out = tmp_path / "run"
+    end_after(monkeypatch, 2, signal.SIGTERM)
+    assert run(capfd, out, epochs=1).status == 143
+    done = run(capfd, out, "--checkpoint-every", 0, epochs=1)
+    assert done.status == 2
+    assert f"--checkpoint-every 0, and checkpoints in {out}" in one_line(done)
+    assert run(capfd, out, epochs=1).status == 0
+    assert len(outcome(out)[2]) == 3
+
+
 @pytest.mark.backend_free
 @pytest.mark.parametrize(
     ("more", "match"),

@@ -87,11 +87,11 @@ def test_runs_are_found_below_folders_and_damaged_ones_are_lines(runs, capfd):
 
 def test_runs_are_sorted_and_filtered(runs, capfd):
     done = command(capfd, "runs", runs, "--sort", "best", "--family", "gpt2", "--json")
-    assert [row["best"] for row in done.json["runs"]] == [1.5, 1.1]
+    assert [row["best"] for row in done.json["runs"]] == [1.1, 1.5]
     done = command(
         capfd, "runs", runs, "--sort", "best", "--reverse", "--family", "gpt2", "--json"
     )
-    assert [row["best"] for row in done.json["runs"]] == [1.1, 1.5]
+    assert [row["best"] for row in done.json["runs"]] == [1.5, 1.1]
     line = one_line(command(capfd, "runs", runs, "--sort", "bst"))
     assert "column='bst'. Known: run, status" in line
     assert command(capfd, "runs", runs, "--family", "gp").status == 2

@@ -193,3 +193,11 @@ def test_an_old_run_is_not_written_over_unasked(tmp_path, capfd):
     assert done.status == 0, done.err
     assert (out / "mine.txt").read_text() == "{}"
     TextClassifier.from_preset(out)
+    # What cannot be trained takes nothing away; a run may go on in its own tokenizer.
+    done = command(capfd, *train_arguments(out, "--overwrite", "--set", "depth=1"))
+    assert done.status == 2
+    TextClassifier.from_preset(out)
+    again = list(train_arguments(out, "--steps", 1, "--overwrite"))
+    cut = again.index("--vocabulary-size")
+    done = command(capfd, *again[:cut], *again[cut + 2 :], "--tokenizer", out)
+    assert done.status == 0, done.err

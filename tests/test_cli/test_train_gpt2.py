@@ -236,3 +236,25 @@ def test_options_of_the_other_family(run, text, tmp_path, capfd):
         done = command(capfd, "evaluate", run, "--data", text, *more)
         assert done.status == 2, more
         assert line in one_line(done)
+
+
+@pytest.mark.slow_on("jax", "tensorflow")
+def test_text_beside_a_validation_of_its_own_is_all_trained_on(text, tmp_path, capfd):
+    out, other = tmp_path / "run", tmp_path / "other.txt"
+    other.write_text(TEXT[:900])
+    done = command(capfd, *arguments(out, text, "--validation", other), "--json")
+    assert done.status == 0, done.err
+    data = done.json["data"]
+    assert data["train"]["characters"] == len(TEXT)
+    assert data["options"]["validation_share"] == 0.0
+    # No part of it is measured as if it had been kept apart.
+    found = command(capfd, "evaluate", out, "--data", text, "--json").json["data"]
+    assert (found["split"], found["sha256"]) == ("train", data["train"]["sha256"])
+
+
+@pytest.mark.backend_free
+def test_trained_weights_keep_their_positions(text, tmp_path, capfd, run):
+    words = ("--from", run, "--out", tmp_path / "tuned", "--max-length", 8)
+    done = command(capfd, "train", "gpt2", "--data", text, *words)
+    assert done.status == 2
+    assert "--max-length 8 beside --from" in one_line(done)

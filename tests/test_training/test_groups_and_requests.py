@@ -12,7 +12,7 @@ from support.small_fits import small_fit, small_model
 from kzoo.errors import InputError
 from kzoo.training import Checkpoints, InterruptBetweenSteps
 from kzoo.training.checkpoints import random_state
-from kzoo.training.distribution import group
+from kzoo.training.distribution import group, jax_processes
 
 BACKEND = keras.backend.backend()
 
@@ -94,9 +94,11 @@ def test_a_request_that_comes_while_others_are_asked_is_not_forgotten(tmp_path, 
 
     join(answer=answer)
     interruption, counted = interrupted(saves), Steps()
+    told = keras.callbacks.LambdaCallback(
+        on_train_begin=lambda logs: setattr(interruption, "requested", True)
+    )
     with interruption, pytest.raises(KeyboardInterrupt):
-        interruption.requested = True
-        fit(saves, saves, interruption, counted, epochs=9)
+        fit(saves, told, saves, interruption, counted, epochs=9)
     # Asked at the epoch's beginning behind step 5, where it came, and at step 10.
     assert (saves.step, counted.steps, saves.answered) == (10, 9, True)
 
@@ -227,3 +229,28 @@ def test_the_generators_of_gpus_are_kept(monkeypatch):
     random_state.set_random_state(random_state.random_state())
     assert [found[index].tolist() for index in (0, 1)] == [x.tolist() for x in states]
     assert np.asarray(found[0]).dtype == "uint8"
+
+
+@pytest.mark.backend_free
+@pytest.mark.parametrize(
+    ("told", "size"),
+    [
+        ({}, 1),
+        ({"KERAS_DISTRIBUTION_NUM_PROCESSES": "3"}, 3),
+        ({"SLURM_NTASKS": "4", "SLURM_PROCID": "0"}, 1),  # the script around srun
+        (
+            {
+                "SLURM_NTASKS": "4",
+                "SLURM_PROCID": "2",
+                "SLURM_STEP_NODELIST": "node[1-2]",
+            },
+            4,
+        ),
+    ],
+)
+def test_what_the_environment_says_of_processes_of_jax(told, size, monkeypatch):
+    for name in ("SLURM_NTASKS", "SLURM_PROCID", "SLURM_STEP_NODELIST"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    assert jax_processes.processes_told() == size

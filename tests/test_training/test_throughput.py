@@ -17,6 +17,7 @@ from kzoo.training import (
     SkipNonFinite,
     StopAtStep,
     ThroughputLog,
+    throughput_log,
 )
 from kzoo.training.device_figures import device_names, peak_flops, peak_memory
 from kzoo.training.input_wait import _StepEnd, _Timed
@@ -174,6 +175,18 @@ def test_mfu_is_the_share_of_the_peak():
     small_fit(small_model(), log)
     expected = log.figures["tokens_per_second"] * 30.0 / 1e6
     assert log.figures["mfu"] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("devices", "size"), [(1, 1), (2, 1), (1, 2)])
+def test_the_peak_of_several_devices_is_not_guessed(devices, size, monkeypatch):
+    gpus = ["NVIDIA H100 80GB HBM3"] * devices
+    monkeypatch.setattr(throughput_log, "device_names", lambda: gpus)
+    monkeypatch.setattr(throughput_log.group, "size", lambda: size)
+    log = ThroughputLog(BATCH, flops_per_token=30.0)
+    log.set_model(small_model())
+    log.model.dtype_policy = keras.DTypePolicy("mixed_bfloat16")
+    log.on_train_begin()
+    assert log._peak == (989.4e12 if (devices, size) == (1, 1) else None)
 
 
 @pytest.mark.parametrize(

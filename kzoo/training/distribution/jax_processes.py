@@ -24,6 +24,18 @@ def environment(rank: int, size: int, address: str) -> dict[str, str]:
     return {ADDRESSES: address, PROCESSES: str(size), PROCESS: str(rank)}
 
 
+def processes_told() -> int:
+    """Return how many processes the environment names; 1 where it names none.
+
+    Of Slurm's only those of a step count, which `srun` starts: the script around it
+    has their number too, and is one process.
+    """
+    if (told := int(os.environ.get(PROCESSES, "1"))) > 1:
+        return told
+    of_a_step = "SLURM_PROCID" in os.environ and "SLURM_STEP_NODELIST" in os.environ
+    return int(os.environ.get("SLURM_NTASKS", "1")) if of_a_step else 1
+
+
 def join(timeout: int) -> None:
     """Join the group of processes that the environment names, if it names one.
 
@@ -44,7 +56,7 @@ def join(timeout: int) -> None:
             process_id=int(os.environ[PROCESS]),
             heartbeat_timeout_seconds=timeout,
         )
-    elif int(os.environ.get("SLURM_NTASKS", "1")) > 1 and "SLURM_PROCID" in os.environ:
+    elif processes_told() > 1:
         jax.distributed.initialize(heartbeat_timeout_seconds=timeout)
     else:
         return

@@ -134,8 +134,10 @@ def _automatic(backend: str) -> str:
         import tensorflow as tf
 
         return "mirrored" if len(tf.config.list_physical_devices("GPU")) > 1 else "none"
-    several = (
-        os.environ.get("KERAS_DISTRIBUTION_NUM_PROCESSES", "1"),
-        os.environ.get("WORLD_SIZE", "1"),
-    )
-    return "data-parallel" if any(int(size) > 1 for size in several) else "none"
+    if backend == "jax":
+        from kzoo.training.distribution import jax_processes
+
+        size = jax_processes.processes_told()
+    else:
+        size = int(os.environ.get("WORLD_SIZE", "1"))
+    return "data-parallel" if size > 1 else "none"
