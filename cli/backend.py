@@ -62,6 +62,26 @@ def quiet_stderr() -> Iterator[None]:
             os.close(saved)
 
 
+def own_stdout() -> None:
+    """Keep standard output for Python, for as long as the process lives.
+
+    What C++ libraries print there, as Gloo does when processes of JAX meet, goes to
+    standard error.
+    """
+    try:
+        private = os.dup(1)
+        os.dup2(2, 1)
+    except OSError:  # one of them is closed
+        return
+    sys.stdout = open(  # noqa: SIM115
+        private,
+        "w",
+        encoding=sys.stdout.encoding,
+        errors="backslashreplace",
+        buffering=1,
+    )
+
+
 def choose_backend(name: str | None = None) -> str:
     """Choose the backend, load Keras on it, and return its name.
 

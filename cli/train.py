@@ -7,7 +7,7 @@ import typer
 
 from kzoo.cli import resuming, run_folder
 from kzoo.cli.adaptation_options import AdaptationOptions
-from kzoo.cli.backend import choose_backend
+from kzoo.cli.backend import choose_backend, own_stdout
 from kzoo.cli.common import Backend, Json
 from kzoo.cli.console import Console
 from kzoo.cli.data_options import Data, DataOptions
@@ -66,6 +66,7 @@ def train(
     """
     check_family(family)
     from kzoo.cli.training_job import run_training
+    from kzoo.training.distribution import jax_processes
     from kzoo.training.distribution.environments import rank_told
 
     job = Job(
@@ -77,6 +78,8 @@ def train(
     if not (follows or resuming.has_begun(out)):
         run_folder.check_free(out, overwrite)  # before anything is loaded
     chosen = choose_backend(backend)
+    if chosen == "jax" and jax_processes.processes_told() > 1:
+        own_stdout()
     same = resuming.goes_on(job, chosen, overwrite)
     if not (follows or same):
         run_folder.check_free(out, overwrite)

@@ -1,5 +1,6 @@
 """Skipping steps that are lost, and ending a training that has lost too many."""
 
+import contextlib
 import os
 import pathlib
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ import numpy as np
 from kzoo.errors import InputError
 from kzoo.files import replacing
 from kzoo.training.callback_list import StepLogs
+from kzoo.training.distribution.jax_devices import distribution_of
 from kzoo.training.finite_steps import FiniteStep
 from kzoo.training.learning_rate import learning_rate_of
 from kzoo.training.skipped_steps import SkippedSteps
@@ -192,10 +194,13 @@ class SkipNonFinite(keras.callbacks.Callback):
 
 
 def _scope(model):
-    """Return the scope that a variable of a model is made in."""
-    if keras.backend.backend() == "tensorflow":
+    """Return the scope that a model's variables are made in, within `fit` or not."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
         return model.distribute_strategy.scope()
-    return keras.name_scope("skipped_steps")
+    if backend == "jax" and (found := distribution_of(model)) is not None:
+        return found.scope()
+    return contextlib.nullcontext()
 
 
 def _named(name: str, part) -> dict[str, np.ndarray]:

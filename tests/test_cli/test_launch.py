@@ -2,13 +2,15 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
-from support.commands import command, one_line, train_arguments
+from support.commands import BACKEND, command, one_line, train_arguments
 
 from kzoo.cli.launch import _Again
 
@@ -47,20 +49,26 @@ def test_an_older_run_is_written_over_before_it_is_gone_on_with(tmp_path):
     assert _Again(["train"])(["train"]) == ["train", "--resume"]
 
 
+def words(out, *more, workers=2):
+    training = map(str, train_arguments(out, "--epochs", 2, *more))
+    options = ["--workers", str(workers), "--restarts", "1"]
+    return [sys.executable, "-m", "kzoo.cli", "launch", *options, *training]
+
+
+ENVIRONMENT = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "KERAS_BACKEND": BACKEND}
+
+
 def launched(out, *more, workers=2):
-    words = map(str, train_arguments(out, "--epochs", 2, *more))
-    command = ["launch", "--workers", str(workers), "--restarts", "1", *words]
     return subprocess.run(
-        [sys.executable, "-m", "kzoo.cli", *command],
+        words(out, *more, workers=workers),
         capture_output=True,
         text=True,
         timeout=500,
-        env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
+        env=ENVIRONMENT,
     )
 
 
 @pytest.mark.slow
-@pytest.mark.tensorflow_only
 def test_two_workers_write_the_run_of_one(tmp_path):
     done = launched(tmp_path / "two", "--json")
     assert done.returncode == 0, done.stderr
@@ -74,6 +82,38 @@ def test_two_workers_write_the_run_of_one(tmp_path):
     )
     for name, value in one.items():
         np.testing.assert_allclose(two[name], value, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_sigterm_ends_all_with_one_checkpoint_and_the_group_goes_on(tmp_path):
+    out = tmp_path / "run"
+    options = ("--log-steps", 1, "--steps", 300, "--checkpoint-every", "1h")
+    # One option for the length of it: the steps.
+    command = words(out, *options)
+    del command[(at := command.index("--epochs")) : at + 2]
+    with open(tmp_path / "log", "w+", encoding="utf-8") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=ENVIRONMENT)
+        try:
+            deadline = time.monotonic() + 300
+            history = out / "history.jsonl"
+            while not (history.exists() and '"step": 12,' in history.read_text()):
+                assert process.poll() is None, (tmp_path / "log").read_text()
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(200) == 143, (tmp_path / "log").read_text()
+        finally:
+            process.kill()
+    record = json.loads((out / "training.json").read_text())
+    assert record["interrupted"] is True
+    # Where it was agreed on at an epoch's beginning, a step is begun before the end.
+    (name,), steps = os.listdir(out / "checkpoints"), record["steps_done"]
+    assert name in (f"step-{steps:09d}", f"step-{steps - 1:09d}-end")
+    again = subprocess.run(command, capture_output=True, timeout=500, env=ENVIRONMENT)
+    assert again.returncode == 0, again.stderr
+    rows = (out / "history.jsonl").read_text().splitlines()
+    taken = [json.loads(row)["step"] for row in rows if '"kind": "step"' in row]
+    assert taken == list(range(1, 301))
 
 
 @pytest.mark.slow

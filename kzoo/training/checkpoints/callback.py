@@ -339,11 +339,7 @@ class Checkpoints(keras.callbacks.Callback):
         return self._model if keras.backend.backend() == "jax" else self.model
 
     def _is_time(self, ask: bool = False) -> bool:
-        """Return whether to save now; the same in all processes of a group.
-
-        Args:
-            ask: Whether the processes ask each other here in any case.
-        """
+        """Return whether to save now: in a group, which may have to `ask`, the same."""
         step, due = self.step, False
         if self.every_steps is not None:
             due = step // self.every_steps > self._checked // self.every_steps
