@@ -30,6 +30,7 @@ class Console:
 
     def __init__(self, as_json: bool = False, silent: bool = False) -> None:
         self.as_json = as_json or silent
+        self.for_people = not as_json  # here, or where it is said
         self.silent = silent
         self._out = RichConsole(
             file=sys.stdout,

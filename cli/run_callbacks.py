@@ -63,6 +63,7 @@ class RunCallbacks:
             lambda: os.write(2, _STOPPING), (signal.SIGINT, signal.SIGTERM)
         )
         self._progress = None if console.as_json else self._progress_bar()
+        self._for_people = console.for_people
         first = [*self._of_steps(), *self._of_epochs()]
         shown = self._shown(out)
         self.saves = self._checkpoints(shared, [*first, *shown])
@@ -136,25 +137,30 @@ class RunCallbacks:
         return found if self._progress is None else [*found, self._progress]
 
     def _told(self) -> list:
-        """Return what prints texts of the model after an epoch."""
+        """Return what prints texts of the model after an epoch.
+
+        All processes of a group write them, though one prints: where weights are cut
+        over the processes, none of them can write alone.
+        """
         import keras
 
         from kzoo.training import SampleTexts
 
         start, progress = self._start, self._progress
-        if progress is None:
+        if not self._for_people:
             return []
+        say = progress.say if progress else lambda text: None
         found: list = []
         if start.scores:
             tell = keras.callbacks.LambdaCallback(
-                on_epoch_end=lambda *_: progress.say(_first_of(start.scores))
+                on_epoch_end=lambda *_: say(_first_of(start.scores))
             )
             found.append(tell)
         if start.write and self._settings.get("sample"):
             samples = SampleTexts(
                 start.write,
                 [self._settings["sample"]],
-                lambda _, prompt, text: progress.say(f"  > {prompt}{text}"),
+                lambda _, prompt, text: say(f"  > {prompt}{text}"),
             )
             found.append(samples)
         return found

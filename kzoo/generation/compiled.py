@@ -45,14 +45,19 @@ def compiled(
 def _jax(function, model, spent, kernels_of_a_step):
     import jax
 
+    from kzoo.training.distribution.jax_devices import on_every_device
+
     on_cpu = jax.default_backend() == "cpu"
     turned = kernels_of_a_step if on_cpu and kernels_of_a_step else ()
     copies = TurnedKernels(model.variables, turned)
+    several = jax.process_count() > 1
 
     @functools.partial(jax.jit, donate_argnums=tuple(place + 1 for place in spent))
     def run(weights, *args):
         with keras.StatelessScope(zip(model.variables, weights, strict=True)):
-            return function(*args)
+            results = function(*args)
+        # Where weights are cut over processes, each of them is to have all results.
+        return on_every_device(results, model) if several else results
 
     @functools.partial(jax.jit, donate_argnums=tuple(place + 1 for place in spent))
     def run_turned(weights, *args):

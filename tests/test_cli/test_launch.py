@@ -13,6 +13,7 @@ from safetensors.numpy import load_file
 from support.commands import BACKEND, command, one_line, train_arguments
 
 from kzoo.cli.launch import _Again
+from kzoo.models import GPT2CausalLM
 
 
 @pytest.mark.backend_free
@@ -123,3 +124,27 @@ def test_arguments_that_are_wrong_are_said_once_and_not_started_again(tmp_path):
     assert done.returncode == 2
     assert "start 1 of 1" not in done.stderr
     assert "strategy='tpu'" in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(BACKEND == "torch", reason="its weights lie in every process")
+def test_all_processes_write_the_texts_that_one_shows(tmp_path):
+    """On JAX with weights cut over them, of which none could compute alone."""
+    strategy = ["model-parallel", "--mesh", "1x2"] if BACKEND == "jax" else ["auto"]
+    small = ("hidden_dim=16", "num_layers=1", "num_heads=2", "max_sequence_length=16")
+    training = ["train", "gpt2", "--data", "demo:stories", "--size", "40", "--preset"]
+    training += ["gpt2-nano", "--steps", "4", "--epoch-steps", "2", "--sample", "Once"]
+    training += ["--checkpoint-every", "3", "--out", tmp_path, "--strategy", *strategy]
+    training += [word for setting in small for word in ("--set", setting)]
+    done = subprocess.run(
+        [sys.executable, "-m", "kzoo.cli", "launch", "--workers", "2", *training],
+        capture_output=True,
+        text=True,
+        timeout=400,
+        env=ENVIRONMENT,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("\n  > Once") == 2
+    saved = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
+    assert saved == ["step-000000003", "step-000000004-final"]
+    assert GPT2CausalLM.from_preset(tmp_path).generate("Once", max_new_tokens=2)
