@@ -127,6 +127,7 @@ def test_both_formats_of_a_subclassed_model(tmp_path):
         kzoo.export.validate(folder, Pairs())
 
 
+@pytest.mark.slow
 @pytest.mark.tensorflow_only
 def test_given_samples_are_the_ones_that_run(functional, tmp_path):
     ids = np.array([[5, 1, 2]], "int32")

@@ -43,6 +43,7 @@ def answers_of(model, count):
     return plan, plan.expected[0]["output_ids"][0]
 
 
+@pytest.mark.slow
 def test_the_other_of_two_equal_tokens_is_excused_and_no_third():
     model = small_gpt2()
     _, ids = answers_of(model, 17)

@@ -175,6 +175,7 @@ def test_wide_beams_find_the_best_text_of_all():
         np.testing.assert_allclose(score[0], log_p, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_limits_by_number_and_by_the_length_of_the_source():
     model = small_translator(**MODELS["marian"])
     rows = sources((2, 13, 5))
@@ -293,6 +294,7 @@ def test_one_loop_with_the_caches_of_the_target_alone(artefact, marian):
     assert kinds.count("GatherND") == 8
 
 
+@pytest.mark.slow
 def test_validate_passes_later_and_sees_another_model(artefact, marian):
     assert kzoo.export.validate(artefact[0], marian).passed
     other = small_translator(seed=1, **MODELS["marian"])

@@ -132,6 +132,7 @@ def test_the_huggingface_layout_searches_nothing(model, huggingface_folder, tmp_
     assert kzoo.export.validate(huggingface_folder[0], model).passed
 
 
+@pytest.mark.slow
 def test_tf_serving(model, tmp_path):
     folder = tmp_path / "models"
     report = kzoo.export.to_saved_model(model, folder, layout="tf-serving", version=3)
@@ -145,6 +146,7 @@ def test_tf_serving(model, tmp_path):
     }
 
 
+@pytest.mark.slow
 def test_triton(model, tmp_path):
     report = kzoo.export.to_onnx(
         model, tmp_path / "models", layout="triton", num_beams=1

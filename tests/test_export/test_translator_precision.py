@@ -60,6 +60,7 @@ def test_int8_goes_into_the_loop_and_keeps_one_table(model, tmp_path):
     assert not [x for x in weights if x.data_type == 1 and np.prod(x.dims) > 2000]
 
 
+@pytest.mark.slow
 def test_weights_that_say_something_else_are_refused(tmp_path, monkeypatch):
     # Well trained: it says its one token, and nothing else is nearly as probable.
     sure = small_translator(scale=0.1, vocabulary_size=V, logits_bias=True)

@@ -11,7 +11,7 @@ every_page = pytest.mark.parametrize("name", ["residual", "norms", "adaptation"]
 
 
 @every_page
-@pytest.mark.slow_on("jax")
+@pytest.mark.slow_on("jax", "tensorflow")
 def test_the_examples_of_a_page_run(name):
     path = DOCS / f"{name}.md"
     failed, tried = doctest.testfile(str(path), module_relative=False, verbose=False)

@@ -72,12 +72,14 @@ def test_a_damaged_start_is_told_of(tmp_path):
         assert saves.store.start() is None
 
 
+@pytest.mark.slow_on("tensorflow")
 def test_averages_and_accumulated_gradients_too(tmp_path):
     assert train(tmp_path, (3,), every=1, **ALL_SLOTS) is None
     assert train(tmp_path, (5,), every=1, **ALL_SLOTS) is None
     assert train(tmp_path, every=1, **ALL_SLOTS) == undisturbed(**ALL_SLOTS)
 
 
+@pytest.mark.slow_on("tensorflow")
 @pytest.mark.parametrize("cut", [(6,), (8, True)])
 def test_a_training_that_stops_in_the_middle_of_an_epoch(cut, tmp_path):
     assert train(tmp_path, cut, every=4, stop=8) is None
@@ -283,6 +285,7 @@ def test_what_is_refused(tmp_path):
         fit(Checkpoints(tmp_path, batches(), resume=False))
 
 
+@pytest.mark.slow_on("tensorflow")
 def test_a_history_that_was_lost_is_refused(tmp_path):
     train(tmp_path, (3,))
     for path in tmp_path.glob("history.*"):

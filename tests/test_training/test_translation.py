@@ -141,6 +141,7 @@ def token_model():
     )
 
 
+@pytest.mark.slow_on("tensorflow")
 def test_padding_has_no_part_in_loss_metrics_and_gradients():
     labels, _, weights = token_data()
     ids = np.random.default_rng(5).integers(0, V, size=(B, T))
