@@ -127,7 +127,6 @@ def test_arguments_that_are_wrong_are_said_once_and_not_started_again(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(BACKEND == "torch", reason="its weights lie in every process")
 def test_all_processes_write_the_texts_that_one_shows(tmp_path):
     """On JAX with weights cut over them, of which none could compute alone."""
     strategy = ["model-parallel", "--mesh", "1x2"] if BACKEND == "jax" else ["auto"]
