@@ -200,6 +200,20 @@ def test_a_checkpoint_knows_of_the_step_just_taken():
     assert seen == [0, 1, 1, 1, 2, 2]
 
 
+@pytest.mark.parametrize("late", [True, False])
+def test_lost_steps_are_counted_behind_an_evaluation_too(late):
+    """One in the middle of an epoch has all metrics count anew."""
+    lost = SkipNonFinite()
+
+    class Evaluates(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 2:
+                self.model.evaluate(*small_data(1), verbose=0)
+
+    fit([lost, Evaluates()], (1, 4), late=late)
+    assert lost.state_dict()["skipped"] == 2
+
+
 def test_logs_are_flat_and_numbers():
     nested = {"b": {"a": 2, "c": ops.ones(())}, "a": {"loss": 9}}
     logs = StepLogs({**nested, "loss": 0.5, "note": "text"})
