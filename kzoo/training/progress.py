@@ -55,7 +55,7 @@ class Progress(keras.callbacks.Callback):
                 f"A batch has one example or more. Received: batch_size={batch_size}."
             )
         self.batch_size = batch_size
-        self.total_steps = total_steps
+        self.total_steps = self._wanted = total_steps
         self.interval = interval
         self.tokens = tokens
         self._stream = stream
@@ -69,7 +69,8 @@ class Progress(keras.callbacks.Callback):
             file=self._stream or sys.stderr, highlight=False, markup=False
         )
         per_epoch = self.params.get("steps")
-        if self.total_steps is None and per_epoch:
+        self.total_steps = self._wanted
+        if self._wanted is None and per_epoch:
             self.total_steps = per_epoch * self.params["epochs"]
         self._steps = 0
         self._epoch = 0

@@ -31,6 +31,10 @@ class StopAtStep(keras.callbacks.Callback):
         self.total_steps = total_steps
         self.steps = 0
 
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        """Count anew; a checkpoint that is gone on from tells what came before."""
+        self.steps = 0
+
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         """Count, and stop at the last."""
         self.steps += steps_of(self, batch)

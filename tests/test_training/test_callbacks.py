@@ -168,6 +168,14 @@ def test_stop_at_step_takes_exactly_that_many(total, tmp_path):
     assert "val_loss" in read_history(tmp_path)[-1]
 
 
+def test_stop_at_step_counts_every_training_anew(tmp_path):
+    log, stop = HistoryLog(tmp_path), StopAtStep(STEPS + 2)
+    for _ in range(2):
+        small_fit(small_model(), stop, log, epochs=3)
+        assert stop.steps == STEPS + 2
+    assert log.steps == 2 * (STEPS + 2)
+
+
 def test_stop_at_step_refuses_none():
     with pytest.raises(InputError, match="total_steps=0"):
         StopAtStep(0)

@@ -27,6 +27,13 @@ def test_a_pipe_gets_a_line_for_each_epoch():
     assert progress.total_steps == 2 * STEPS
 
 
+def test_every_training_has_its_own_number_of_steps():
+    progress = Progress(BATCH, stream=io.StringIO())
+    for epochs in (1, 2):
+        small_fit(small_model(), progress, epochs=epochs)
+        assert progress.total_steps == epochs * STEPS
+
+
 def test_a_pipe_gets_a_line_when_the_interval_has_passed():
     stream = io.StringIO()
     small_fit(small_model(), Progress(BATCH, interval=0.0, stream=stream), epochs=1)
