@@ -119,6 +119,7 @@ class CallbackList(keras.callbacks.CallbackList):
         """Tell every callback; a step that a stopped epoch left is of no interest."""
         self._under_way = []
         super().on_epoch_begin(epoch, logs)
+        self._told = [(x, _takes_late(x)) for x in self.callbacks if _listens(x)]
 
     def on_train_batch_end(self, batch: int, logs: Mapping | None = None) -> None:
         """Tell every callback that listens of a step that was begun."""
@@ -129,10 +130,8 @@ class CallbackList(keras.callbacks.CallbackList):
             self._step.numbers()
         self._step.ends = self._ends()
         numbers = None
-        for callback in self.callbacks:
-            if not _listens(callback):
-                continue
-            if _takes_late(callback):
+        for callback, takes_late in self._told:
+            if takes_late:
                 callback.on_train_batch_end(batch, self._step)
             else:
                 numbers = numbers or dict(self._step.numbers())
