@@ -7,7 +7,7 @@ import threading
 import keras
 from keras import ops
 
-from kzoo.training import torch_norms
+from kzoo.training import gradient_norms, torch_norms
 from kzoo.training.skipped_steps import SkippedSteps
 from kzoo.training.step_clock import StepClock
 
@@ -15,11 +15,12 @@ from kzoo.training.step_clock import StepClock
 class FiniteStep:
     """A model's `train_step` that is not taken where its numbers are not finite.
 
-    A step is lost if its loss or a gradient is infinite or no number. Then
-    weights, optimizer (slots, averages, accumulated gradients, its count of steps),
-    metrics and the statistics that layers keep are what they were; random states
-    alone move on. The choice is made on the device and nothing waits for it, save on
-    PyTorch, where one flag is read before the optimizer runs.
+    A step is lost if its loss or a gradient is infinite or no number, or the norm that
+    gradients are clipped by. Then weights, optimizer (slots, averages, accumulated
+    gradients, its count of steps), metrics and the statistics that layers keep are
+    what they were; random states alone move on. The choice is made on the device and
+    nothing waits for it, save on PyTorch, where one flag is read before the optimizer
+    runs.
 
     Under float16, gradients that overflow at the scale of the loss are no lost steps:
     `LossScaleOptimizer` leaves them out itself and halves the scale. They are lost
@@ -55,7 +56,7 @@ class FiniteStep:
         """Take a step as the model's own `train_step` does, or leave no trace."""
         self._guard_optimizer()  # the model may have been compiled anew
         self._replica.finite = self._replica.loss = None
-        self._judges_loss = self._kept = False
+        self._judges_loss, self._kept, self._norm = False, False, None
         return self._take(*args)
 
     def forget_layers(self) -> None:
@@ -109,8 +110,11 @@ class FiniteStep:
         chosen[3][own] = self.skipped.counted(state[3][own], finite)
         mapping = list(zip(variables, chosen[3], strict=True))
         with keras.StatelessScope(state_mapping=mapping):
-            logs = self._logs(logs, self.model.get_metrics_result(), finite)
-            logs[self.skipped.name] = self.skipped.of_epoch()
+            results = self.model.get_metrics_result()
+            # Those of Keras's own step are the metrics' results, chosen already.
+            own_step = getattr(self._step, "__func__", None) is keras.Model.train_step
+            logs = results if own_step else self._logs(logs, results, finite)
+            logs = {**logs, self.skipped.name: self.skipped.of_epoch()}
         return logs, tuple(chosen)
 
     def _note_and_apply(self, own, optimizer_variables, gradients, variables):
@@ -120,15 +124,16 @@ class FiniteStep:
             pairs = zip(optimizer.variables, optimizer_variables, strict=True)
             scale = next(value for v, value in pairs if v is optimizer.dynamic_scale)
         finite = self._gradients = self._gradients_finite(gradients, scale)
-        given = optimizer_variables, gradients, variables
+
+        def apply():
+            with gradient_norms.clipped(optimizer, gradients, self._norm) as clipped:
+                return tuple(map(list, own(optimizer_variables, clipped, variables)))
+
         self._kept = self._judges_loss and _on_cpu()
         if not self._kept:
-            return own(*given)
-        return ops.cond(
-            finite,
-            lambda: tuple(map(list, own(*given))),
-            lambda: (list(variables), list(optimizer_variables)),
-        )
+            return apply()
+        kept = list(variables), list(optimizer_variables)
+        return ops.cond(finite, apply, lambda: kept)
 
     # TensorFlow: the step assigns. Before the optimizer does, it asks; what is small
     # and assigned anyway, metrics and statistics, is put back.
@@ -206,7 +211,10 @@ class FiniteStep:
         optimizer = self.model.optimizer
         scale = getattr(optimizer, "dynamic_scale", None)
         norm = torch_norms.norm(gradients)
-        finite = _or_scaled(torch_norms.all_finite(gradients, norm), scale)
+        if gradient_norms.clip_limit(optimizer) is None:
+            finite = _or_scaled(torch_norms.all_finite(gradients, norm), scale)
+        else:
+            finite = norm.isfinite()
         self._replica.finite = self._agreed_on_torch(self._with_loss(finite))
         if self._replica.finite:
             with torch_norms.clipped(optimizer, gradients, norm):
@@ -230,7 +238,10 @@ class FiniteStep:
             for g in gradients
             if g is not None
         ]
-        return _or_scaled(_all_finite(dense), scale)
+        if gradient_norms.clip_limit(self.model.optimizer) is None:
+            return _or_scaled(_all_finite(dense), scale)
+        self._norm = gradient_norms.norm(dense)
+        return ops.isfinite(self._norm)
 
     def _with_loss(self, finite):
         loss = self._replica.loss

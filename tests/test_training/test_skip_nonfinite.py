@@ -8,7 +8,7 @@ from support.small_fits import small_model
 
 from kzoo import training
 from kzoo.errors import InputError
-from kzoo.training import SkipNonFinite
+from kzoo.training import SkipNonFinite, gradient_norms
 
 BACKEND = keras.backend.backend()
 BATCH, STEPS = 4, 6
@@ -93,7 +93,6 @@ def test_a_lost_step_leaves_no_trace(name, jit_compile):
         np.testing.assert_allclose(one, two, rtol=1e-6, atol=1e-7)
 
 
-@pytest.mark.skipif(BACKEND != "torch", reason="Keras clips on the others")
 @pytest.mark.parametrize("limit", [0.05, 1e6])
 def test_a_norm_that_is_known_clips_as_keras_does(limit):
     states, (x, y) = [], data()
@@ -173,6 +172,26 @@ def test_an_infinite_loss_of_finite_gradients_is_lost():
     assert history["skipped_steps"] == [1]
     assert np.isfinite(history["loss"]).all()
     assert np.abs(state_of(model)[0] - before).max() < 1e-6
+
+
+@pytest.mark.parametrize(("limit", "lost"), [(1.0, 1), (None, 0)])
+def test_gradients_that_no_norm_can_clip_are_lost(limit, lost):
+    inputs = keras.Input((5,))
+    model = keras.Model(inputs, keras.layers.Dense(1, use_bias=False)(inputs))
+    optimizer = keras.optimizers.SGD(1e-25, global_clipnorm=limit)
+    model.compile(optimizer, loss=lambda labels, outputs: ops.mean(outputs))
+    x, y = data(bad=(2,), value=1e25)  # whose square is infinite
+    assert fit(model, x, y, SkipNonFinite()).history["skipped_steps"] == [lost]
+    assert np.isfinite(state_of(model)[0]).all()
+
+
+def test_values_among_gradients_have_no_part_in_their_norm():
+    optimizer = keras.optimizers.SGD(0.1, global_clipnorm=1.0)
+    variable = keras.Variable(np.ones(2, "float32"))
+    optimizer.build([variable])
+    assert gradient_norms.clip_limit(optimizer) == 1.0
+    variable.overwrite_with_gradient = True
+    assert gradient_norms.clip_limit(optimizer) is None
 
 
 def test_a_row_of_lost_steps_ends_the_training():
