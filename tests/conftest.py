@@ -1,5 +1,6 @@
 """What every test shares: the backend, the data folder, the marks."""
 
+import gc
 import os
 import pathlib
 
@@ -70,6 +71,19 @@ def _fresh_state():
     keras.utils.set_random_seed(1)
     yield
     keras.config.set_dtype_policy("float32")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _few_objects_to_look_through():
+    """Leave what a module's tests made out of all later garbage collections.
+
+    TensorFlow keeps some twenty thousand objects of every test, and to look through
+    millions of them takes seconds, each time that there is something to collect.
+    """
+    yield
+    if keras.backend.backend() == "tensorflow":
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.fixture(scope="session")
