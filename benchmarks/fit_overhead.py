@@ -20,6 +20,9 @@ what it may be 95 times in 100. Ten rounds tell a tenth, 200 rounds a hundredth:
 ```
 python benchmarks/fit_overhead.py --backend jax --steps 5000 --rounds 200
 ```
+
+`--compiled` leaves `fit` out: on JAX, single steps of what it compiles take turns with
+steps of the loop, each waited for. It tells a thousandth of the device's work.
 """
 
 import argparse
@@ -49,11 +52,17 @@ def main():
     parser.add_argument(
         "--give-back", action="store_true", help="leave freed memory to the C library"
     )
+    parser.add_argument(
+        "--compiled", action="store_true", help="compare the compiled steps (JAX)"
+    )
     options = parser.parse_args()
+    if options.compiled and options.backend != "jax":
+        parser.error("--compiled is of steps that JAX compiles: add --backend jax")
     os.environ["KERAS_BACKEND"] = options.backend
     if options.backend != "tensorflow":
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    print(json.dumps(measure(options), indent=1))
+    found = measure_compiled(options) if options.compiled else measure(options)
+    print(json.dumps(found, indent=1))
 
 
 def measure(options):
@@ -93,6 +102,53 @@ def measure(options):
         "fit_rounds_ms": [round(1e3 * seconds, 1) for seconds in fitted],
         "loop_rounds_ms": [round(1e3 * seconds, 1) for seconds in own],
     }
+
+
+def measure_compiled(options):
+    """Return the milliseconds of the compiled steps, and their ratio."""
+    import jax
+
+    from kzoo.training import SkipNonFinite, keep_freed_memory
+
+    keeps = not options.give_back and keep_freed_memory()
+    model, by_hand, batch = made(options), made(options), next(iter(data(options)))
+    if not options.plain:
+        SkipNonFinite().set_model(model)
+    step = STEPS["jax"](by_hand)
+    runs = {"fit": _compiled(model, batch), "loop": lambda: step(batch)}
+    times = {name: [] for name in runs}
+    for turn in range(options.steps + 3):  # the first ones compile
+        for name in sorted(runs, reverse=bool(turn % 2)):
+            began = time.perf_counter()
+            jax.block_until_ready(runs[name]())
+            times[name].append(time.perf_counter() - began)
+    pairs = zip(times["fit"][3:], times["loop"][3:], strict=True)
+    ratios = [round(one / other, 4) for one, other in pairs]
+    medians = {name: statistics.median(values[3:]) for name, values in times.items()}
+    return {
+        "backend": "jax",
+        "steps": options.steps,
+        "keeps_freed_memory": keeps,
+        "fit_ms": round(1e3 * medians["fit"], 3),
+        "loop_ms": round(1e3 * medians["loop"], 3),
+        "median_of_pairs": round(statistics.median(ratios), 4),
+        "interval": interval(ratios),
+    }
+
+
+def _compiled(model, batch):
+    """Return a function that takes a step of what `fit` compiles, on one batch."""
+    model._symbolic_build(data_batch=batch)
+    model.make_train_function()
+    kinds = "trainable", "non_trainable", "optimizer", "metrics"
+    kinds = {f"{kind}_variables": True for kind in kinds}
+    holder = [model._get_jax_state(**kinds, purge_model_variables=True)]
+
+    def step():
+        logs, holder[0] = model.train_function(holder[0], iter([batch]))
+        return logs
+
+    return step
 
 
 def interval(values):
