@@ -238,7 +238,7 @@ class FiniteStep:
             for g in gradients
             if g is not None
         ]
-        if gradient_norms.clip_limit(self.model.optimizer) is None:
+        if not dense or gradient_norms.clip_limit(self.model.optimizer) is None:
             return _or_scaled(_all_finite(dense), scale)
         self._norm = gradient_norms.norm(dense)
         return ops.isfinite(self._norm)

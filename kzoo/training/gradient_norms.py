@@ -48,18 +48,19 @@ def clipped(optimizer: keras.optimizers.Optimizer, gradients: list, norm) -> Ite
     g = g * limit * min(1 / norm, 1 / limit)
     ```
 
-    Inside, the optimizer does not. Where `clip_limit` is None it does as always.
+    Inside, the optimizer does not. Where `clip_limit` or the norm is None it does as
+    always.
 
     Args:
         optimizer: A Keras optimizer.
         gradients: Its gradients, tensors.
-        norm: What `norm` returned of them.
+        norm: What `norm` returned of them, or None.
 
     Yields:
         The gradients to apply.
     """
     limit = clip_limit(optimizer)
-    if limit is None:
+    if limit is None or norm is None:
         yield gradients
         return
     scale = limit * ops.minimum(1.0 / norm, 1.0 / limit)

@@ -185,6 +185,13 @@ def test_gradients_that_no_norm_can_clip_are_lost(limit, lost):
     assert np.isfinite(state_of(model)[0]).all()
 
 
+@pytest.mark.filterwarnings("ignore:The model does not have any trainable weights")
+def test_a_model_without_weights_to_train_has_no_norm():
+    model = model_with_statistics(OPTIMIZERS["clipped"]())
+    model.trainable = False
+    assert fit(model, *data(), SkipNonFinite()).history["skipped_steps"] == [0]
+
+
 def test_values_among_gradients_have_no_part_in_their_norm():
     optimizer = keras.optimizers.SGD(0.1, global_clipnorm=1.0)
     variable = keras.Variable(np.ones(2, "float32"))
