@@ -110,11 +110,8 @@ class FiniteStep:
         chosen[3][own] = self.skipped.counted(state[3][own], finite)
         mapping = list(zip(variables, chosen[3], strict=True))
         with keras.StatelessScope(state_mapping=mapping):
-            results = self.model.get_metrics_result()
-            # Those of Keras's own step are the metrics' results, chosen already.
-            own_step = getattr(self._step, "__func__", None) is keras.Model.train_step
-            logs = results if own_step else self._logs(logs, results, finite)
-            logs = {**logs, self.skipped.name: self.skipped.of_epoch()}
+            logs = self._logs(logs, self.model.get_metrics_result(), finite)
+            logs[self.skipped.name] = self.skipped.of_epoch()
         return logs, tuple(chosen)
 
     def _note_and_apply(self, own, optimizer_variables, gradients, variables):
