@@ -77,7 +77,8 @@ class CallbackList(keras.callbacks.CallbackList):
     `takes_step_logs = True`: `on_train_batch_end` then gets a `StepLogs`. Where any
     other one hears of steps, it gets a dict of numbers, as from Keras, and all wait.
 
-    `fit` shows no bar of its own with it, whatever its `verbose`.
+    Who listens is asked once an epoch. `fit` shows no bar of its own with it, whatever
+    its `verbose`.
 
     Args:
         callbacks: The callbacks, in order.
@@ -114,12 +115,13 @@ class CallbackList(keras.callbacks.CallbackList):
         )
         self._step: StepLogs | None = None
         self._under_way: list[StepLogs] = []
+        self._told = self._listeners()
 
     def on_epoch_begin(self, epoch: int, logs: Mapping | None = None) -> None:
         """Tell every callback; a step that a stopped epoch left is of no interest."""
         self._under_way = []
         super().on_epoch_begin(epoch, logs)
-        self._told = [(x, _takes_late(x)) for x in self.callbacks if _listens(x)]
+        self._told = self._listeners()
 
     def on_train_batch_end(self, batch: int, logs: Mapping | None = None) -> None:
         """Tell every callback that listens of a step that was begun."""
@@ -136,6 +138,10 @@ class CallbackList(keras.callbacks.CallbackList):
             else:
                 numbers = numbers or dict(self._step.numbers())
                 callback.on_train_batch_end(batch, numbers)
+
+    def _listeners(self) -> list[tuple]:
+        """Return whom to tell of a step, and whether they take its logs late."""
+        return [(x, _takes_late(x)) for x in self.callbacks if _listens(x)]
 
     def _ends(self) -> tuple[float, ...]:
         """Return when the steps ended that did since the last call."""

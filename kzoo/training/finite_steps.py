@@ -15,12 +15,12 @@ from kzoo.training.step_clock import StepClock
 class FiniteStep:
     """A model's `train_step` that is not taken where its numbers are not finite.
 
-    A step is lost if its loss or a gradient is infinite or no number, or the norm that
-    gradients are clipped by. Then weights, optimizer (slots, averages, accumulated
-    gradients, its count of steps), metrics and the statistics that layers keep are
-    what they were; random states alone move on. The choice is made on the device and
-    nothing waits for it, save on PyTorch, where one flag is read before the optimizer
-    runs.
+    A step is lost if its loss or a gradient is infinite or no number, or the norm by
+    which gradients are clipped as they are (`clip_limit`). Then weights, optimizer
+    (slots, averages, accumulated gradients, its count of steps), metrics and the
+    statistics that layers keep are what they were; random states alone move on. The
+    choice is made on the device and nothing waits for it, save on PyTorch, where one
+    flag is read before the optimizer runs.
 
     Under float16, gradients that overflow at the scale of the loss are no lost steps:
     `LossScaleOptimizer` leaves them out itself and halves the scale. They are lost
@@ -56,7 +56,7 @@ class FiniteStep:
         """Take a step as the model's own `train_step` does, or leave no trace."""
         self._guard_optimizer()  # the model may have been compiled anew
         self._replica.finite = self._replica.loss = None
-        self._judges_loss, self._kept, self._norm = False, False, None
+        self._judges_loss = self._kept = False
         return self._take(*args)
 
     def forget_layers(self) -> None:
@@ -235,6 +235,7 @@ class FiniteStep:
             for g in gradients
             if g is not None
         ]
+        self._norm = None
         if not dense or gradient_norms.clip_limit(self.model.optimizer) is None:
             return _or_scaled(_all_finite(dense), scale)
         self._norm = gradient_norms.norm(dense)

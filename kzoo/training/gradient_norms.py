@@ -26,18 +26,26 @@ def norm(gradients: list):
 def clip_limit(optimizer: keras.optimizers.Optimizer) -> float | None:
     """Return the norm that an optimizer clips the gradients to that it is given.
 
+    Args:
+        optimizer: A Keras optimizer, of whatever class.
+
     Returns:
-        Its `global_clipnorm`; None where there is none, or where gradients are scaled
-        or accumulated before they are clipped, or some are no gradients but values to
-        assign, as the scales of float8 are.
+        Its `global_clipnorm`. None where there is none; where gradients are scaled or
+        accumulated before they are clipped; where some are no gradients but values to
+        assign, as the scales of float8 are; and where its class has its own way.
     """
+    plain, own = keras.optimizers.Optimizer, type(optimizer)
+    methods = "apply", "stateless_apply", "_clip_gradients"
     variables = optimizer._trainable_variables
     others = (
-        optimizer.gradient_accumulation_steps
-        or hasattr(optimizer, "dynamic_scale")
+        any(getattr(own, name) is not getattr(plain, name) for name in methods)
+        or optimizer.clipnorm
+        or optimizer.gradient_accumulation_steps
+        or optimizer.loss_scale_factor is not None
         or any(getattr(v, "overwrite_with_gradient", False) for v in variables)
     )
-    return None if others else optimizer.global_clipnorm or None
+    limit = optimizer.global_clipnorm or 0.0
+    return limit if limit > 0 and not others else None
 
 
 @contextlib.contextmanager
@@ -53,7 +61,7 @@ def clipped(optimizer: keras.optimizers.Optimizer, gradients: list, norm) -> Ite
 
     Args:
         optimizer: A Keras optimizer.
-        gradients: Its gradients, tensors.
+        gradients: Its gradients; None where there is none.
         norm: What `norm` returned of them, or None.
 
     Yields:
@@ -65,12 +73,16 @@ def clipped(optimizer: keras.optimizers.Optimizer, gradients: list, norm) -> Ite
         return
     scale = limit * ops.minimum(1.0 / norm, 1.0 / limit)
     with unclipped(optimizer):
-        yield [g * scale for g in gradients]
+        yield [None if g is None else g * scale for g in gradients]
 
 
 @contextlib.contextmanager
 def unclipped(optimizer: keras.optimizers.Optimizer) -> Iterator[None]:
-    """Have an optimizer leave the norm of its gradients as it is for a while."""
+    """Have an optimizer leave the norm of its gradients as it is for a while.
+
+    Args:
+        optimizer: A Keras optimizer.
+    """
     limit, optimizer.global_clipnorm = optimizer.global_clipnorm, None
     try:
         yield

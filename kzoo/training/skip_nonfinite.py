@@ -169,7 +169,7 @@ class SkipNonFinite(keras.callbacks.Callback):
         row = counts["in_a_row"]
         steps = "1 step" if row == 1 else f"{row} steps in a row"
         return (
-            "The loss of a step must be finite, and its gradients. "
+            "The loss of a step must be finite, its gradients and their norm. "
             f"Received: {steps} where they were not, the last one step {step} of "
             f"epoch {epoch}, learning_rate={rate:.3g}. "
             f"{self._kept(counts['last'])}"

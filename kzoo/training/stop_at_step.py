@@ -7,9 +7,10 @@ from kzoo.training.step_count import steps_of
 
 
 class StopAtStep(keras.callbacks.Callback):
-    """Stop after a number of steps, counted over all epochs.
+    """Stop after a number of steps, counted over all epochs of one `fit`.
 
-    The epoch that it falls into ends there, with its validation.
+    The epoch that it falls into ends there, with its validation. Place it before
+    `Checkpoints`, which tell it what was taken before a restart.
 
     Args:
         total_steps: How many steps are taken.

@@ -262,3 +262,15 @@ def test_a_training_that_is_taken_up_counts_lost_steps_once(cut, late, tmp_path)
         with pytest.raises(resumed.Cut):
             train(resumed.CutOff(*cut))
     assert train() == {"skipped": 2, "steps": 10}
+
+
+def test_a_list_tells_of_steps_before_any_epoch():
+    class Hears(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            self.logs = dict(logs)
+
+    hears = Hears()
+    CallbackList([hears], small_model(), epochs=1, steps=2).on_train_batch_end(
+        0, {"loss": 0.5}
+    )
+    assert hears.logs == {"loss": 0.5}

@@ -94,16 +94,31 @@ def test_a_lost_step_leaves_no_trace(name, jit_compile):
 
 
 @pytest.mark.parametrize("limit", [0.05, 1e6])
-def test_a_norm_that_is_known_clips_as_keras_does(limit):
+@pytest.mark.parametrize(
+    ("options", "alone"),
+    [({}, True), ({"loss_scale_factor": 64.0}, False), ({"use_ema": True}, True)],
+)
+def test_a_norm_that_is_known_clips_as_keras_does(limit, options, alone, monkeypatch):
+    seen, plain = set(), keras.optimizers.Optimizer
+    clips = plain._clip_gradients
+
+    def watched(optimizer, gradients):
+        seen.add(optimizer.global_clipnorm)
+        return clips(optimizer, gradients)
+
+    monkeypatch.setattr(plain, "_clip_gradients", watched)
     states, (x, y) = [], data()
     for callbacks in ([SkipNonFinite()], []):
         model = model_with_statistics(
-            keras.optimizers.AdamW(0.01, global_clipnorm=limit)
+            keras.optimizers.SGD(0.1, global_clipnorm=limit, **options)
         )
         model.layers[-1].bias.trainable = False
         fit(model, x, y, *callbacks)
         assert model.optimizer.global_clipnorm == limit
         states.append(state_of(model))
+        if callbacks:
+            known = alone and BACKEND != "tensorflow"
+            assert seen == ({None} if known else {limit})
     for one, two in zip(*states, strict=True):
         np.testing.assert_allclose(one, two, rtol=1e-5, atol=1e-7)
 
@@ -192,13 +207,65 @@ def test_a_model_without_weights_to_train_has_no_norm():
     assert fit(model, *data(), SkipNonFinite()).history["skipped_steps"] == [0]
 
 
-def test_values_among_gradients_have_no_part_in_their_norm():
+class OwnWay(keras.optimizers.SGD):
+    """An optimizer that does something to gradients before they are clipped."""
+
+    def apply(self, grads, trainable_variables=None):
+        return super().apply([g - ops.mean(g) for g in grads], trainable_variables)
+
+
+@pytest.mark.parametrize(
+    ("made", "options", "limit"),
+    [
+        (keras.optimizers.SGD, {}, 1.0),
+        (keras.optimizers.Muon, {}, 1.0),
+        (keras.optimizers.SGD, {"global_clipnorm": None}, None),
+        (keras.optimizers.SGD, {"global_clipnorm": -1.0}, None),
+        (keras.optimizers.SGD, {"gradient_accumulation_steps": 2}, None),
+        (keras.optimizers.SGD, {"loss_scale_factor": 2.0}, None),
+        (OwnWay, {}, None),
+    ],
+)
+def test_a_norm_is_known_where_nothing_comes_before_it(made, options, limit):
+    optimizer = made(learning_rate=0.1, **{"global_clipnorm": 1.0, **options})
+    assert gradient_norms.clip_limit(optimizer) == limit
+
+
+def test_no_norm_is_known_of_what_is_scaled_or_assigned():
     optimizer = keras.optimizers.SGD(0.1, global_clipnorm=1.0)
     variable = keras.Variable(np.ones(2, "float32"))
     optimizer.build([variable])
     assert gradient_norms.clip_limit(optimizer) == 1.0
+    assert gradient_norms.clip_limit(OPTIMIZERS["scaled"]()) is None
     variable.overwrite_with_gradient = True
     assert gradient_norms.clip_limit(optimizer) is None
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="of the function that JAX's steps call")
+@pytest.mark.filterwarnings("ignore:.*Gradients do not exist:UserWarning")
+def test_a_step_may_leave_a_gradient_out():
+    class LeavesOut(keras.Model):
+        def train_step(self, state, data):
+            optimizer = self.optimizer
+
+            def apply(slots, gradients, variables):
+                return given(slots, [*gradients[:-1], None], variables)
+
+            given, optimizer.stateless_apply = optimizer.stateless_apply, apply
+            try:
+                return super().train_step(state, data)
+            finally:
+                optimizer.stateless_apply = given
+
+    inputs = keras.Input((5,))
+    model = LeavesOut(inputs, keras.layers.Dense(3)(inputs))
+    model.compile(OPTIMIZERS["clipped"](), loss="mse")
+    kernel, bias = state_of(model)[:2]
+    x, _ = data()
+    assert fit(model, x, x[:, :3], SkipNonFinite()).history["skipped_steps"] == [0]
+    after = state_of(model)
+    assert np.abs(after[0] - kernel).max() > 0
+    np.testing.assert_array_equal(after[1], bias)
 
 
 def test_a_row_of_lost_steps_ends_the_training():
