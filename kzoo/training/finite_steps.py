@@ -163,9 +163,16 @@ class FiniteStep:
         scale = getattr(self.model.optimizer, "dynamic_scale", None)
         finite = self._with_loss(self._gradients_finite(gradients, scale))
         finite = self._replica.finite = self._agreed(finite)
-        alone = "_backend_update_step" in vars(self.model.optimizer)  # no merging
+        optimizer = self.model.optimizer
+        alone = "_backend_update_step" in vars(optimizer)  # no merging
         if alone or tf.__internal__.distribute.strategy_supports_no_merge_call():
-            ops.cond(finite, lambda: own(gradients, variables) and None, lambda: None)
+            norm = self._norm_of_one(gradients)
+
+            def apply():
+                with gradient_norms.clipped(optimizer, gradients, norm) as clipped:
+                    own(clipped, variables)
+
+            ops.cond(finite, apply, lambda: None)
             return
 
         # Where replicas are merged to update, a choice is one for all of them.
@@ -179,6 +186,11 @@ class FiniteStep:
 
         context = tf.distribute.get_replica_context()
         context.merge_call(merged, args=(finite, gradients, variables))
+
+    def _norm_of_one(self, gradients):
+        """Return the norm of the gradients, or None where replicas have others."""
+        one = self.model.distribute_strategy.num_replicas_in_sync == 1
+        return self._norm if one and not any(map(_is_slices, gradients)) else None
 
     def _agreed(self, finite):
         """Return whether it is so on all replicas."""

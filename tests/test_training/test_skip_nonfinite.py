@@ -117,8 +117,7 @@ def test_a_norm_that_is_known_clips_as_keras_does(limit, options, alone, monkeyp
         assert model.optimizer.global_clipnorm == limit
         states.append(state_of(model))
         if callbacks:
-            known = alone and BACKEND != "tensorflow"
-            assert seen == ({None} if known else {limit})
+            assert seen == ({None} if alone else {limit})
     for one, two in zip(*states, strict=True):
         np.testing.assert_allclose(one, two, rtol=1e-5, atol=1e-7)
 
