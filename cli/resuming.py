@@ -16,7 +16,7 @@ CHECKPOINTS = "checkpoints"
 _FORMAT = "kzoo-resume-1"
 # What may change from one start to the next: the training is the same.
 _FREE = ("resume", "checkpoint_every", "keep_checkpoints", "strategy", "devices",
-         "mesh", "profile", "peak_flops")  # fmt: skip
+         "mesh", "micro_batches", "profile", "peak_flops")  # fmt: skip
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 

@@ -285,6 +285,17 @@ class TrainOptions:
             "parts of the weights; all devices share the weights otherwise.",
         ),
     ] = None
+    micro_batches: Annotated[
+        int | None,
+        _option(
+            "Machine",
+            "--micro-batches",
+            metavar="N",
+            help="Compute each batch in N parts, on a device one behind the other: the "
+            "same step with less memory. A multiple of the devices.",
+            min=1,
+        ),
+    ] = None
     jit: Annotated[
         bool | None,
         _option("Machine", "--jit/--no-jit", help="Whether steps are compiled by XLA."),

@@ -122,7 +122,8 @@ def _of_strategy(family: str, settings: dict[str, Any]) -> dict[str, Any]:
     """Return what a strategy is told besides its name."""
     from kzoo.models import layout_map
 
-    options = {key: settings[key] for key in ("devices", "mesh") if settings.get(key)}
+    told = "devices", "mesh", "micro_batches"
+    options = {key: settings[key] for key in told if settings.get(key)}
     if settings["strategy"] == "model-parallel":
         options["layouts"] = layout_map(families.class_name(family))
     return options

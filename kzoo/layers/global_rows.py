@@ -17,14 +17,16 @@ class GlobalRows(NamedTuple):
     Args:
         start: How many rows of the batch come before them; an int or a scalar tensor.
         total: B, the rows of the whole batch; an int or a scalar tensor.
+        last: Whether no more rows of the batch are computed here behind these.
     """
 
     start: Any
     total: Any
+    last: bool = True
 
 
 @contextlib.contextmanager
-def of_global_batch(start, total) -> Iterator[None]:
+def of_global_batch(start, total, last: bool = True) -> Iterator[None]:
     """Say, for what is called inside, which rows of the global batch its inputs are.
 
     What is drawn at random for a row is then what one device would draw for it that
@@ -33,14 +35,16 @@ def of_global_batch(start, total) -> Iterator[None]:
     Args:
         start: How many rows of the batch come before them; an int or a scalar tensor.
         total: B, the rows of the whole batch; an int or a scalar tensor.
+        last: Whether no more rows of the batch are computed here behind these. Where
+            some are, generators stand still: all rows are drawn from one state.
 
     Example:
         >>> with of_global_batch(3, 8):
         ...     current()
-        GlobalRows(start=3, total=8)
+        GlobalRows(start=3, total=8, last=True)
     """
     before = current()
-    _STATE.rows = GlobalRows(start, total)
+    _STATE.rows = GlobalRows(start, total, last)
     try:
         yield
     finally:
@@ -52,6 +56,32 @@ def current() -> GlobalRows | None:
     return getattr(_STATE, "rows", None)
 
 
+class _StandingStill(keras.random.SeedGenerator):
+    """A generator that draws from the state of another one and leaves it as it is."""
+
+    def __init__(self, generator: keras.random.SeedGenerator) -> None:
+        vars(self).update(vars(generator))
+
+    def next(self, ordered=True):
+        """Return the state."""
+        return self.state.value * 1
+
+
+def generator_of_rows(
+    generator: keras.random.SeedGenerator,
+) -> keras.random.SeedGenerator:
+    """Return what draws for rows of the global batch.
+
+    Args:
+        generator: A layer's.
+
+    Returns:
+        The same, or one that does not move on where more rows of the batch come.
+    """
+    rows = current()
+    return generator if rows is None or rows.last else _StandingStill(generator)
+
+
 def dropout(inputs, rate: float, noise_shape=None, seed=None):
     """Return `keras.random.dropout` of rows, as of the whole batch they are part of.
 
@@ -60,7 +90,7 @@ def dropout(inputs, rate: float, noise_shape=None, seed=None):
         rate: The share of entries that are set to zero.
         noise_shape: As in `keras.layers.Dropout`: None, or a size or None (the
             input's) for each axis.
-        seed: A `keras.random.SeedGenerator`; it moves on once.
+        seed: A `keras.random.SeedGenerator`; it moves on once for a batch.
 
     Returns:
         As `inputs`.
@@ -68,6 +98,7 @@ def dropout(inputs, rate: float, noise_shape=None, seed=None):
     rows = current()
     if rows is None:
         return keras.random.dropout(inputs, rate, noise_shape=noise_shape, seed=seed)
+    seed = generator_of_rows(seed)
     shape = list(ops.shape(inputs))
     if noise_shape is not None:
         pairs = zip(noise_shape, shape, strict=True)
@@ -77,7 +108,19 @@ def dropout(inputs, rate: float, noise_shape=None, seed=None):
         shape[0] = rows.total
     ones = ops.ones(shape, dtype=inputs.dtype)
     mask = keras.random.dropout(ones, rate, seed=seed)
-    return inputs * (mask if in_common else _own(mask, rows, inputs))
+    mask = mask if in_common else _own(mask, rows, inputs)
+    if not _divides(seed) or rate == 1:
+        return inputs * mask
+    return ops.where(mask != 0, inputs / (1 - rate), ops.zeros_like(inputs))
+
+
+def _divides(seed: keras.random.SeedGenerator) -> bool:
+    """Return whether Keras divides what is kept by 1 - rate, and rounds once.
+
+    Elsewhere it multiplies by the inverse, which in half precision is another number.
+    """
+    seeded = seed.get_config()["seed"] is not None
+    return {"jax": True, "torch": seeded}.get(keras.backend.backend(), False)
 
 
 def uniform(shape, inputs, seed):
@@ -86,7 +129,7 @@ def uniform(shape, inputs, seed):
     Args:
         shape: Of the draws; its first axis is that of the rows.
         inputs: Whose rows they are, (B, ...) or a share of it.
-        seed: A `keras.random.SeedGenerator`; it moves on once.
+        seed: A `keras.random.SeedGenerator`; it moves on once for a batch.
 
     Returns:
         float32 draws of that shape.
@@ -94,6 +137,7 @@ def uniform(shape, inputs, seed):
     rows = current()
     if rows is None:
         return keras.random.uniform(shape, seed=seed)
+    seed = generator_of_rows(seed)
     draws = keras.random.uniform((rows.total, *shape[1:]), seed=seed)
     return _own(draws, rows, inputs)
 

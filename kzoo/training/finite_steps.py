@@ -55,7 +55,7 @@ class FiniteStep:
     def __call__(self, *args):
         """Take a step as the model's own `train_step` does, or leave no trace."""
         self._guard_optimizer()  # the model may have been compiled anew
-        self._replica.finite = self._replica.loss = None
+        self._replica.finite = self._replica.loss = self._replica.norm = None
         self._judges_loss = self._kept = False
         return self._take(*args)
 
@@ -85,7 +85,11 @@ class FiniteStep:
             self._judges_loss = True
             spoilt = ops.where(ops.isfinite(loss), 1.0, math.nan)
             return own(loss * ops.cast(spoilt, loss.dtype))
-        self._replica.loss = ops.isfinite(loss)
+        finite, before = ops.isfinite(loss), self._replica.loss
+        # One loss behind the other, where a batch is computed in parts.
+        self._replica.loss = (
+            finite if before is None else ops.logical_and(before, finite)
+        )
         return own(loss)
 
     # JAX: the step is a function, and the state is chosen from what it was given and
@@ -123,7 +127,9 @@ class FiniteStep:
         finite = self._gradients = self._gradients_finite(gradients, scale)
 
         def apply():
-            with gradient_norms.clipped(optimizer, gradients, self._norm) as clipped:
+            with gradient_norms.clipped(
+                optimizer, gradients, self._replica.norm
+            ) as clipped:
                 return tuple(map(list, own(optimizer_variables, clipped, variables)))
 
         self._kept = self._judges_loss and _on_cpu()
@@ -166,7 +172,7 @@ class FiniteStep:
         optimizer = self.model.optimizer
         alone = "_backend_update_step" in vars(optimizer)  # no merging
         if alone or tf.__internal__.distribute.strategy_supports_no_merge_call():
-            norm = self._norm_of_one(gradients)
+            norm = self._norm_of_all(gradients, alone)
 
             def apply():
                 with gradient_norms.clipped(optimizer, gradients, norm) as clipped:
@@ -187,10 +193,11 @@ class FiniteStep:
         context = tf.distribute.get_replica_context()
         context.merge_call(merged, args=(finite, gradients, variables))
 
-    def _norm_of_one(self, gradients):
+    def _norm_of_all(self, gradients, alone: bool):
         """Return the norm of the gradients, or None where replicas have others."""
         one = self.model.distribute_strategy.num_replicas_in_sync == 1
-        return self._norm if one and not any(map(_is_slices, gradients)) else None
+        known = (one or alone) and not any(map(_is_slices, gradients))
+        return self._replica.norm if known else None
 
     def _agreed(self, finite):
         """Return whether it is so on all replicas."""
@@ -247,11 +254,11 @@ class FiniteStep:
             for g in gradients
             if g is not None
         ]
-        self._norm = None
+        self._replica.norm = None
         if not dense or gradient_norms.clip_limit(self.model.optimizer) is None:
             return _or_scaled(_all_finite(dense), scale)
-        self._norm = gradient_norms.norm(dense)
-        return ops.isfinite(self._norm)
+        self._replica.norm = gradient_norms.norm(dense)
+        return ops.isfinite(self._replica.norm)
 
     def _with_loss(self, finite):
         loss = self._replica.loss

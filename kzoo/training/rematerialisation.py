@@ -66,7 +66,8 @@ def _again(block: keras.Layer, call):
         with_gradient = [_is_float(item) for item in flat]
         given = [x for x, is_given in zip(flat, with_gradient, strict=True) if is_given]
         given += [ops.convert_to_tensor(weight.value) for weight in weights]
-        seeds = [(generator.state, generator.next()) for generator in generators]
+        of_rows = map(global_rows.generator_of_rows, generators)
+        seeds = [(generator.state, generator.next()) for generator in of_rows]
         # The second time may come in another thread, out of the replica's scope.
         rows = global_rows.current()
 

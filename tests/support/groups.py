@@ -7,6 +7,7 @@ import sys
 import numpy as np
 
 import support.worker
+from kzoo import training
 from kzoo.training.distribution import launching
 from support.trainings import data_of, difference, inputs_of, trained
 
@@ -25,7 +26,15 @@ class Weights:
 
 
 def assert_trains_as_one_process(
-    strategy, family, folder, *, workers=2, tolerance=1e-6, layouts_of=None, **options
+    strategy,
+    family,
+    folder,
+    *,
+    workers=2,
+    tolerance=1e-6,
+    layouts_of=None,
+    micro_batches=None,
+    **options,
 ):
     """Launch a group, and compare what each of its processes came to with one's.
 
@@ -35,14 +44,18 @@ def assert_trains_as_one_process(
         folder: Where the processes leave what they came to.
         workers: How many.
         tolerance: Of weights, as a share of the greatest one of a matrix.
+        micro_batches: In how many parts this process computes a batch; the others in
+            as many together.
         layouts_of: Of `kzoo.models.layout_map`, for `model-parallel`.
         **options: Of `support.trainings.trained`.
     """
-    told = {"layouts_of": layouts_of} if layouts_of else {}
+    told = {"layouts_of": layouts_of, "micro_batches": micro_batches}
+    told = {name: value for name, value in told.items() if value}
     command = [sys.executable, str(WORKER), strategy, family, str(folder)]
     status = launching.launch([*command, json.dumps({**options, **told})], workers)
     assert status == 0
-    one, history = trained(family, "none", **options)
+    alone = training.strategy("none", micro_batches=micro_batches)
+    one, history = trained(family, alone, **options)
     expected = one.predict(inputs_of(data_of(family)), verbose=0)
     count = len(one.get_weights())
     for rank in range(workers):

@@ -16,7 +16,8 @@ from kzoo.models import layout_map  # noqa: E402
 def main(strategy, family, folder, options):
     """Train, and leave weights and history of each process in the folder."""
     options = json.loads(options)
-    made = {"timeout": options.pop("timeout")} if "timeout" in options else {}
+    told = "timeout", "micro_batches"
+    made = {name: options.pop(name) for name in told if name in options}
     if strategy == "model-parallel":
         made["layouts"] = layout_map(options.pop("layouts_of"))
     strategy = training.strategy(strategy, **made)  # before anything is computed

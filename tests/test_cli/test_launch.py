@@ -86,6 +86,23 @@ def test_two_workers_write_the_run_of_one(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(BACKEND == "jax", reason="XLA adds up what devices send in its way")
+def test_one_process_in_parts_writes_the_run_of_two(tmp_path):
+    """To the bit, in half precision, with clipping: all but the order of work."""
+    half = "--precision", "mixed_float16", "--clip-norm", "0.5"
+    done = launched(tmp_path / "two", *half)
+    assert done.returncode == 0, done.stderr
+    parts = *half, "--strategy", "none", "--micro-batches", "2"
+    alone = launched(tmp_path / "one", *parts, workers=1)
+    assert alone.returncode == 0, alone.stderr
+    two, one = (
+        load_file(tmp_path / run / "model.safetensors") for run in ("two", "one")
+    )
+    for name, value in one.items():
+        np.testing.assert_array_equal(two[name], value, err_msg=name)
+
+
+@pytest.mark.slow
 def test_sigterm_ends_all_with_one_checkpoint_and_the_group_goes_on(tmp_path):
     out = tmp_path / "run"
     options = ("--log-steps", 1, "--steps", 300, "--checkpoint-every", "1h")

@@ -103,6 +103,22 @@ def test_mixed_precision_keeps_float32_weights(precision, tmp_path, capfd):
     }
 
 
+@pytest.mark.backend_free
+def test_batches_in_parts_are_the_same_training(tmp_path, capfd):
+    records = []
+    for micro_batches in (1, 3):
+        arguments = train_arguments(tmp_path / str(micro_batches), "--epochs", 2)
+        parts = "--micro-batches", micro_batches
+        done = command(capfd, *arguments, *parts, "--json")
+        assert done.status == 0, done.err
+        records.append(done.json)
+    whole, parts = records
+    assert parts["settings"]["micro_batches"] == 3
+    for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
+        value = whole["metrics"][name]
+        assert parts["metrics"][name] == pytest.approx(value, rel=1e-4), name
+
+
 @pytest.mark.slow_on("jax")
 def test_averaged_weights(tmp_path, capfd):
     arguments = train_arguments(tmp_path / "a", "--epochs", 2, "--ema", 0.5, "--json")

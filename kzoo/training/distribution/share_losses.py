@@ -1,45 +1,42 @@
 """Losses of a share of a batch, such that they add up to the loss of the batch."""
 
 import contextlib
+import dataclasses
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import keras
 from keras import ops, tree
+from keras.src.backend import get_keras_mask  # not an attribute on every backend
+
+from kzoo.errors import InputError
 
 _SUMS = ("sum", "none", None)
 _STATE = threading.local()  # replicas of one process are traced in threads
 
 
+@dataclasses.dataclass
 class ShareWeights:
-    """The weight of a replica's rows among those of the global batch.
+    """The weight of some rows among those of the global batch.
 
     Args:
-        rows: How many rows the replica has, a scalar tensor.
-        sample_weight: Their weights as `fit` has them, or None.
-        replica: Which of all replicas it is, from 0.
-        replicas: R.
-        add: Returns the sums over all replicas of a list of tensors.
-
-    Attributes:
-        start: How many rows of the global batch come before these, a float32 scalar.
-        total: B, how many it has, a float32 scalar.
+        rows: How many rows there are, a scalar.
+        start: How many rows of the global batch come before these, a scalar.
+        total: B, how many it has, a scalar.
+        known: By the id of an array of the rows' weights as `fit` has them, its sum,
+            and that over the global batch.
+        replicas: By how many Keras divides losses.
+        add: Returns the sums over the global batch of a list of sums over these rows;
+            None where other rows are computed behind these.
     """
 
-    def __init__(self, rows, sample_weight, replica: int, replicas: int, add) -> None:
-        self.rows = ops.cast(rows, "float32")
-        self.replicas = replicas
-        self._add = add
-        given = [part for part in tree.flatten(sample_weight) if part is not None]
-        own = [ops.sum(ops.cast(part, "float32")) for part in given]
-        place = ops.cast(ops.arange(replicas) == replica, "float32")
-        counts, sums = add([place * self.rows, ops.stack([self.rows, *own])])
-        self.start = ops.sum(counts[:replica])
-        self.total, *sums = ops.unstack(sums, num=1 + len(given))
-        self._known = {
-            id(part): (mine, whole)
-            for part, mine, whole in zip(given, own, sums, strict=True)
-        }
+    rows: Any
+    start: Any
+    total: Any
+    known: dict[int, tuple]
+    replicas: int = 1
+    add: Callable[[list], list] | None = None
 
     def of(self, loss, y_pred, sample_weight):
         """Return the share that a loss of these rows has in that of the batch.
@@ -48,9 +45,12 @@ class ShareWeights:
             loss: What was compiled, a `keras.losses.Loss` or a function.
             y_pred: The outputs of these rows.
             sample_weight: Their weights, or None.
+
+        Raises:
+            InputError: If outputs have a mask and more rows are to come.
         """
         reduction = getattr(loss, "reduction", "sum_over_batch_size")
-        mask = getattr(y_pred, "_keras_mask", None)
+        mask = get_keras_mask(y_pred)
         weighted = reduction == "mean_with_sample_weight" and sample_weight is not None
         if mask is not None:
             counted = ops.cast(mask, "float32")
@@ -60,12 +60,48 @@ class ShareWeights:
                 shape = (*ops.shape(weights), *[1] * missing)
                 counted = counted * ops.reshape(weights, shape)
             own = ops.sum(counted)
-            (whole,) = self._add([own])
+            if self.add is None:
+                raise InputError(
+                    "A micro-batch counts by what the whole batch weighs, which masks "
+                    "of outputs tell when all of it is computed.",
+                    f"outputs with a Keras mask and {type(loss).__name__}",
+                    "Pass sample_weight in place of masks, or no micro-batches.",
+                )
+            (whole,) = self.add([own])
         elif weighted:
-            own, whole = self._known[id(sample_weight)]
+            own, whole = self.known[id(sample_weight)]
         else:  # as many values for every row
             own, whole = self.rows, self.total
-        return ops.divide_no_nan(own, whole)
+        return ops.divide_no_nan(ops.cast(own, "float32"), ops.cast(whole, "float32"))
+
+
+@dataclasses.dataclass
+class Part:
+    """Rows of a batch that are computed together, and what they weigh in it.
+
+    Args:
+        x: Inputs.
+        y: Targets.
+        sample_weight: Weights as `fit` has them, or None.
+        weights: What the rows weigh.
+        last: Whether no more rows of the batch are computed here behind these.
+    """
+
+    x: Any
+    y: Any
+    sample_weight: Any
+    weights: ShareWeights
+    last: bool = True
+
+
+def given_weights(sample_weight) -> list:
+    """Return the arrays of weights that a batch has."""
+    return [part for part in tree.flatten(sample_weight) if part is not None]
+
+
+def sums_of_weights(sample_weight) -> list:
+    """Return the sum of each array of weights, float32."""
+    return [ops.sum(ops.cast(part, "float32")) for part in given_weights(sample_weight)]
 
 
 class LossOfShare:
@@ -89,7 +125,7 @@ class LossOfShare:
         value = self.loss(y_true, y_pred, sample_weight)
         if tuple(value.shape) == (0,):
             value = ops.sum(value)  # of no rows Keras makes no sum
-        weights = getattr(_STATE, "weights", None)
+        weights = current()
         if weights is None or self.reduction in _SUMS:
             return value
         share = weights.of(self.loss, y_pred, sample_weight)
@@ -104,12 +140,17 @@ def weighing(weights: ShareWeights) -> Iterator[None]:
     Args:
         weights: What the share weighs.
     """
-    before = getattr(_STATE, "weights", None)
+    before = current()
     _STATE.weights = weights
     try:
         yield
     finally:
         _STATE.weights = before
+
+
+def current() -> ShareWeights | None:
+    """Return what `weighing` said, or None where a batch is computed whole."""
+    return getattr(_STATE, "weights", None)
 
 
 def share_losses(model: keras.Model) -> None:

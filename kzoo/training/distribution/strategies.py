@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import keras
 
 from kzoo.errors import InputError, unknown_name
+from kzoo.training.distribution.micro_batches import InMicroBatches
 
 STRATEGIES = (
     "auto",
@@ -71,7 +72,9 @@ class OneDevice:
         """Return at once: there is no one to wait for."""
 
 
-def strategy(name: str = "auto", **options: Any) -> Strategy:
+def strategy(
+    name: str = "auto", *, micro_batches: int | None = None, **options: Any
+) -> Strategy:
     """Return the strategy of a name, in whose `scope()` models are built and compiled.
 
     Whatever the strategy, a training is that of one device: `batch_size` is always
@@ -84,6 +87,10 @@ def strategy(name: str = "auto", **options: Any) -> Strategy:
             `"data-parallel"`. `"auto"` is `multiworker` or `data-parallel` in a group
             of several processes, `mirrored` where TensorFlow sees several GPUs, and
             else `none`.
+        micro_batches: In how many parts a batch is computed, on each device one behind
+            the other; of all devices together, so a multiple of their number. A part
+            takes less memory than the whole, and the step is the same. By default one
+            for each device.
         **options: `devices=2` for `mirrored` makes that many devices of the CPU, for
             trying it out; `timeout=30` for `multiworker`: the seconds after which
             a worker that is not heard of is given up; `layouts` and `mesh` for
@@ -94,12 +101,18 @@ def strategy(name: str = "auto", **options: Any) -> Strategy:
         `barrier()`.
 
     Raises:
-        InputError: If there is no such strategy, or the backend has none of it.
+        InputError: If there is no such strategy, or the backend has none of it; or if
+            micro-batches are not as many for each device.
 
     Example:
         >>> with strategy("none").scope():
         ...     layer = keras.layers.Dense(1)
     """
+    made = _of_name(name, options)
+    return made if micro_batches is None else InMicroBatches(made, micro_batches)
+
+
+def _of_name(name: str, options: dict[str, Any]) -> Strategy:
     backend = keras.backend.backend()
     if name in _REFUSED:
         raise InputError(

@@ -2,7 +2,7 @@
 
 from keras import tree
 
-from kzoo.training.distribution.shares import Share
+from kzoo.training.distribution.shares import Share, of_replica
 from kzoo.training.distribution.tensorflow_strategy import local_replicas
 
 SHARES = "shares of a batch"
@@ -17,21 +17,23 @@ class Sharing:
 
     Args:
         native: The strategy that does all the rest.
+        micro_batches: In how many parts all replicas compute a batch.
     """
 
-    def __init__(self, native) -> None:
+    def __init__(self, native, micro_batches: int = 1) -> None:
         self.native = native
+        self.micro_batches = micro_batches
 
     def __getattr__(self, name: str):
         return getattr(self.native, name)
 
     def experimental_distribute_dataset(self, dataset):
         """Return a dataset of shares, of one of whole batches."""
-        return shared(dataset, self.native)
+        return shared(dataset, self.native, self.micro_batches)
 
 
-def shared(dataset, native):
-    """Return a dataset whose elements hold a share for each replica of this process.
+def shared(dataset, native, micro_batches: int = 1):
+    """Return a dataset whose elements hold the parts of each replica of this process.
 
     Data of `kzoo.data` make those rows only, where several processes share a batch;
     of any other data each process makes the whole batch.
@@ -39,36 +41,46 @@ def shared(dataset, native):
     Args:
         dataset: A `tf.data.Dataset` of global batches.
         native: The strategy.
+        micro_batches: In how many parts all replicas compute a batch.
 
     Returns:
         A dataset; its attribute `whole_spec` is the argument's `element_spec`.
     """
-    local = local_replicas(native)
-    shares = [Share(index, native.num_replicas_in_sync) for index in local]
+    local, replicas = _local(native), native.num_replicas_in_sync
+    shares = [of_replica(index, replicas, micro_batches) for index in local]
+    parts = [part for share in shares for part in share.parts()]
     batches = getattr(dataset, "batches", None)
-    if batches is not None and len(local) < native.num_replicas_in_sync:
+    if batches is not None and len(local) < replicas:
         from kzoo.data.tensorflow_dataset import as_tf_dataset
 
-        own = as_tf_dataset(_OwnRows(batches, shares, dataset.element_spec))
-        result = own.map(lambda *parts: {SHARES: parts})
+        own = as_tf_dataset(_OwnRows(batches, parts, dataset.element_spec))
+        result = own.map(lambda *given: {SHARES: given})
     else:
-        result = dataset.map(lambda *parts: {SHARES: _cut(_joined(parts), shares)})
+        result = dataset.map(lambda *given: {SHARES: _cut(_joined(given), parts)})
     result = result.prefetch(2)
     result.whole_spec = dataset.element_spec
     return result
 
 
-def own_share(data, native, replica: int):
-    """Return what a replica computes of what its process was handed.
+def own_parts(data, native, replica: int, micro_batches: int = 1) -> list:
+    """Return what a replica computes of what its process was handed, part by part.
 
     Args:
         data: An element of `shared`, or a whole batch.
         native: The strategy.
         replica: Which replica of all, from 0.
+        micro_batches: In how many parts all replicas compute a batch.
     """
-    if isinstance(data, dict) and set(data) == {SHARES}:
-        return data[SHARES][replica - local_replicas(native)[0]]
-    return _cut(data, [Share(replica, native.num_replicas_in_sync)])[0]
+    share = of_replica(replica, native.num_replicas_in_sync, micro_batches)
+    if not (isinstance(data, dict) and set(data) == {SHARES}):
+        return list(_cut(data, share.parts()))
+    first = (replica - _local(native)[0]) * share.width
+    return list(data[SHARES][first : first + share.width])
+
+
+def _local(native) -> range:
+    """Return which replicas of all are this process's."""
+    return local_replicas(native) if native.num_replicas_in_sync > 1 else range(1)
 
 
 def _joined(parts: tuple):
@@ -113,7 +125,7 @@ class _OwnRows:
         return len(self.batches)
 
     def batch(self, epoch: int, step: int) -> tuple:
-        """Return a share for each replica of this process."""
+        """Return each share of this process's replicas."""
         return tuple(self.batches.batch(epoch, step, share) for share in self.shares)
 
 

@@ -60,23 +60,3 @@ def _aggregate(variables, how: str) -> None:
     for variable in variables:
         if hasattr(variable.value, "_aggregation"):
             variable.value._aggregation = getattr(tf.VariableAggregation, how)
-
-
-def changes(variables, read=()):
-    """Return a scope in which metrics start at zero, and what they then come to.
-
-    Args:
-        variables: `keras.Variable`s that are only ever added to.
-        read: Other variables that Keras asks the scope for, such as regularised ones.
-
-    Returns:
-        A scope; and a function that returns the sums of what was done inside it.
-    """
-    import tensorflow as tf
-
-    pairs = [(v, tf.zeros(v.shape, v.dtype)) for v in variables]
-    pairs += [(v, tf.convert_to_tensor(v)) for v in read]
-    scope = keras.StatelessScope(state_mapping=pairs)
-    return scope, lambda: [
-        tf.convert_to_tensor(scope.get_current_value(v)) for v in variables
-    ]

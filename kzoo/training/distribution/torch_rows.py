@@ -7,8 +7,14 @@ from collections.abc import Iterator
 from keras import ops, tree
 
 from kzoo.training.distribution import group
-from kzoo.training.distribution.share_losses import ShareWeights
-from kzoo.training.distribution.shares import Share
+from kzoo.training.distribution.share_losses import (
+    Part,
+    ShareWeights,
+    given_weights,
+    sums_of_weights,
+)
+from kzoo.training.distribution.share_steps import first
+from kzoo.training.distribution.shares import Share, of_replica
 
 _STATE = threading.local()
 
@@ -32,19 +38,21 @@ class _OwnRows:
 
 
 @contextlib.contextmanager
-def own_rows(data) -> Iterator[None]:
+def own_rows(data, micro_batches: int = 1) -> Iterator[None]:
     """Let data of `kzoo.data` hand out this process's share of their batches.
 
-    Any other data hand out whole batches, which `Received` then cuts.
+    Any other data hand out whole batches, which `received` then cuts.
 
     Args:
         data: What `fit` or `evaluate` is given.
+        micro_batches: In how many parts all processes compute a batch.
     """
     batches = getattr(data, "batches", None)
     before = getattr(_STATE, "cut", False)
     _STATE.cut = batches is not None
     if batches is not None:
-        data.batches = _OwnRows(batches, Share(group.rank(), group.size()))
+        share = of_replica(group.rank(), group.size(), micro_batches)
+        data.batches = _OwnRows(batches, share)
     try:
         yield
     finally:
@@ -53,47 +61,49 @@ def own_rows(data) -> Iterator[None]:
             data.batches = batches
 
 
-class Received:
-    """A process's rows of one batch, and what they weigh in it.
+def received(batch: tuple, micro_batches: int = 1) -> list[Part]:
+    """Return the parts of a batch that a process computes, and what they weigh.
 
     Args:
-        parts: `(x, y, sample_weight)`, of the whole batch or of this process's rows.
+        batch: `(x, y, sample_weight)`, of the whole batch or of this process's rows.
+        micro_batches: In how many parts all processes compute a batch.
 
-    Attributes:
-        parts: Those of this process's rows.
-        rows: How many these are, an int.
-        start: How many rows of the batch come before them.
-        total: B, how many the batch has.
+    Returns:
+        A part or more; one that has no rows where the process has none.
     """
+    share = of_replica(group.rank(), group.size(), micro_batches)
+    total = first(batch[0]).shape[0]
+    if getattr(_STATE, "cut", False):
+        total = sum(_gathered(total))
+        begin = share.rows(total).start
+    else:
+        begin = 0
+    # Those that have no row are left out, but for the last.
+    cuts = [part.rows(total) for part in share.parts()]
+    cuts = [rows for rows in cuts if rows.stop > rows.start] or cuts[-1:]
+    given = [_rows_of(batch, rows, begin) for rows in cuts]
+    own = [[value.double() for value in sums_of_weights(part[2])] for part in given]
+    whole = added([sum(each) for each in zip(*own, strict=True)])
+    parts = []
+    for index, (x, y, sample_weight) in enumerate(given):
+        pairs = zip(own[index], whole, strict=True)
+        known = dict(zip(map(id, given_weights(sample_weight)), pairs, strict=True))
+        rows = cuts[index]
+        weights = ShareWeights(
+            rows.stop - rows.start,
+            rows.start,
+            total,
+            known,
+            add=added if share.width == 1 else None,
+        )
+        parts.append(Part(x, y, sample_weight, weights, last=index == len(cuts) - 1))
+    return parts
 
-    # The losses' parts are to be added up, not averaged.
-    replicas = 1
-    of = ShareWeights.of
 
-    def __init__(self, parts: tuple) -> None:
-        rows = _rows(parts)
-        if getattr(_STATE, "cut", False):
-            counts = _gathered(rows)
-            self.start, self.total = sum(counts[: group.rank()]), sum(counts)
-        else:
-            own = Share(group.rank(), group.size()).rows(rows)
-            self.start, self.total = own.start, rows
-            parts = tree.map_structure(
-                lambda part: part[own], parts, none_is_leaf=False
-            )
-            rows = own.stop - own.start
-        self.parts = parts
-        self.rows = rows
-        given = [part for part in tree.flatten(parts[2]) if part is not None]
-        own = [ops.sum(ops.cast(part, "float32")) for part in given]
-        whole = self._add(own)
-        self._known = {
-            id(part): pair
-            for part, pair in zip(given, zip(own, whole, strict=True), strict=True)
-        }
-
-    def _add(self, values: list) -> list:
-        return added(values)
+def _rows_of(batch, rows: slice, begin: int):
+    """Return rows of a batch, of which those from `begin` on are there."""
+    own = slice(rows.start - begin, rows.stop - begin)
+    return tree.map_structure(lambda part: part[own], batch, none_is_leaf=False)
 
 
 def added(values: list) -> list:
@@ -101,8 +111,8 @@ def added(values: list) -> list:
     import torch
     import torch.distributed
 
-    if not values:
-        return []
+    if not values or group.size() == 1:
+        return values
     with torch.no_grad():
         flat = [ops.reshape(value, (-1,)).double() for value in values]
         total = torch.cat(flat)
@@ -114,8 +124,22 @@ def added(values: list) -> list:
         ]
 
 
-def _rows(parts) -> int:
-    return next(part for part in tree.flatten(parts[0]) if part is not None).shape[0]
+def add_gradients(variables: list) -> None:
+    """Put the sums over all processes in the place of the gradients of variables.
+
+    Args:
+        variables: `keras.Variable`s; the same have a gradient in every process.
+    """
+    import torch.distributed
+
+    found = [v.value.grad for v in variables if v.value.grad is not None]
+    if not found or group.size() == 1:
+        return
+    flat = torch.cat([gradient.reshape(-1) for gradient in found])
+    torch.distributed.all_reduce(flat)
+    parts = torch.split(flat, [gradient.numel() for gradient in found])
+    for gradient, part in zip(found, parts, strict=True):
+        gradient.copy_(part.view_as(gradient))
 
 
 def _gathered(rows: int) -> list[int]:

@@ -1,17 +1,24 @@
 """The steps of a model that several PyTorch processes train together."""
 
+import contextlib
 import warnings
 
 import keras
-from keras import ops, tree
+from keras import tree
 
 from kzoo.layers import global_rows
 from kzoo.training.distribution import group
-from kzoo.training.distribution.share_losses import share_losses, weighing
-from kzoo.training.distribution.torch_rows import Received, added, own_rows
+from kzoo.training.distribution.share_losses import Part, share_losses
+from kzoo.training.distribution.share_steps import ShareSteps
+from kzoo.training.distribution.torch_rows import (
+    add_gradients,
+    added,
+    own_rows,
+    received,
+)
 
 
-class TorchSteps:
+class TorchSteps(ShareSteps):
     """`fit` and `evaluate` by several processes, equal to those of one.
 
     To stand before `keras.Model` among the bases of a class. Each process computes
@@ -23,38 +30,56 @@ class TorchSteps:
 
     def fit(self, x=None, *args, **kwargs):
         """Train, as `keras.Model.fit`; each process on its rows of the batches."""
-        if group.size() == 1:
-            return super().fit(x, *args, **kwargs)
-        with own_rows(x):
+        with self._own_rows(x):
             return super().fit(x, *args, **kwargs)
 
     def evaluate(self, x=None, *args, **kwargs):
         """Evaluate, as `keras.Model.evaluate`; each process its rows of the batches."""
+        with self._own_rows(x):
+            return super().evaluate(x, *args, **kwargs)
+
+    def _own_rows(self, data):
         if group.size() == 1:
-            return super().evaluate(x, *args, **kwargs)
-        with own_rows(x):
-            return super().evaluate(x, *args, **kwargs)
+            return contextlib.nullcontext()
+        return own_rows(data, self._micro_batches)
 
     def train_step(self, data):
         """Take a step on this process's rows, and return the logs of the batch."""
-        if group.size() == 1:
+        if group.size() == self._micro_batches == 1:
             return self._step_alone(data)
-        share_losses(self)
-        received = Received(keras.utils.unpack_x_y_sample_weight(data))
-        parallel = self._parallel()
+        import torch
+
+        parts = self._received(data)
+        one = self._micro_batches <= group.size()
+        model = self._parallel() if one else self
         self.zero_grad()
-        loss, sums = self._judged(parallel, received, training=True)
-        self._descend(loss)
-        return self._noted(*added([loss.detach(), *sums]), rows=received.total)
+        done = []
+        for part in parts:
+            # Keras draws from torch's own generators where a layer has no seed.
+            with contextlib.nullcontext() if part.last else torch.random.fork_rng():
+                loss, sums = self._computed(model, part, training=True)
+                if self.trainable_weights:
+                    self.optimizer.scale_loss(loss).backward()
+            done = _added(done, [loss.detach(), *sums])
+        if not one:
+            add_gradients(self.trainable_weights)
+        self._descend()
+        return self._noted(*added(done), rows=parts[0].weights.total)
 
     def test_step(self, data):
         """Evaluate this process's rows, and return the logs of the batch."""
-        if group.size() == 1:
+        if group.size() == self._micro_batches == 1:
             return super().test_step(data)
+        parts, done = self._received(data), []
+        for part in parts:
+            loss, sums = self._computed(self, part, training=False)
+            done = _added(done, [loss, *sums])
+        return self._noted(*added(done), rows=parts[0].weights.total)
+
+    def _received(self, data) -> list[Part]:
         share_losses(self)
-        received = Received(keras.utils.unpack_x_y_sample_weight(data))
-        loss, sums = self._judged(self, received, training=False)
-        return self._noted(*added([loss, *sums]), rows=received.total)
+        batch = keras.utils.unpack_x_y_sample_weight(data)
+        return received(batch, self._micro_batches)
 
     def _step_alone(self, data):
         """Take the step of Keras: its calls, in an order that takes less time.
@@ -71,79 +96,32 @@ class TorchSteps:
         )
         rows = next(part for part in tree.flatten(x) if part is not None).shape[0]
         self._loss_tracker.update_state(loss.detach(), sample_weight=rows)
-        self._descend(loss)
+        if self.trainable_weights:
+            self.optimizer.scale_loss(loss).backward()
+        self._descend()
         return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
 
-    def _descend(self, loss) -> None:
-        """Compute the gradients of a loss, and have the optimizer take its step."""
+    def _descend(self) -> None:
+        """Have the optimizer take its step along the gradients that there are."""
         import torch
 
         variables = self.trainable_weights
         if not variables:
             warnings.warn("No weight of the model is trainable.", stacklevel=2)
             return
-        self.optimizer.scale_loss(loss).backward()
         with torch.no_grad():
             gradients = [variable.value.grad for variable in variables]
             self.optimizer.apply(gradients, variables)
 
-    def _judged(self, model, received: Received, training: bool):
-        """Return this process's part of the loss, and what it adds to the metrics."""
-        x, y, sample_weight = received.parts
+    def _computed(self, model, part: Part, training: bool):
+        """Return a part's share of the loss, and what it adds to the metrics."""
         given = {"training": training} if self._call_has_training_arg else {}
-        object.__setattr__(self, "_received", received)
-        place = received.start, received.total
-        with global_rows.of_global_batch(*place), weighing(received):
-            y_pred = model(x, **given)
-            added_up, outputs = self._added_up(), self._losses_of_outputs()
-            fresh = [*added_up, *(v for metric in outputs for v in metric.variables)]
-            pairs = [(v, ops.zeros(v.shape, v.dtype)) for v in fresh]
-            with keras.StatelessScope(state_mapping=pairs) as scope:
-                loss = self._compute_loss(
-                    x=x,
-                    y=y,
-                    y_pred=y_pred,
-                    sample_weight=sample_weight,
-                    training=training,
-                )
-                # Those of several outputs: parts too, and not means of rows.
-                parts = [metric.result() for metric in outputs]
-                if received.rows:
-                    self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
-        sums = [scope.get_current_value(variable) for variable in added_up]
-        return loss, [value.detach() for value in (*parts, *sums)]
-
-    def _aggregate_additional_loss(self, loss):
-        loss = super()._aggregate_additional_loss(loss)
-        received = getattr(self, "_received", None)
-        if group.size() == 1 or received is None:
-            return loss
-        # A mean over rows, or one of the weights: all parts together are it once.
-        return loss * (received.rows / received.total)
-
-    def _added_up(self) -> list:
-        """Return the metrics' variables that the rows of a batch add to."""
-        losses = [self._loss_tracker, *self._losses_of_outputs()]
-        metrics = [
-            metric
-            for metric in self._get_own_metrics()
-            if not any(metric is loss for loss in losses)
-        ]
-        return [variable for metric in metrics for variable in metric.variables]
-
-    def _losses_of_outputs(self) -> list:
-        """Return the metrics that keep the loss of each of several outputs."""
-        return [] if self._compile_loss is None else self._compile_loss.metrics
-
-    def _noted(self, loss, *sums, rows: int):
-        """Add a batch to the metrics, and return what they are."""
-        losses = [self._loss_tracker, *self._losses_of_outputs()]
-        for metric, value in zip(losses, (loss, *sums), strict=False):
-            metric.update_state(value, sample_weight=rows)
-        sums = sums[len(losses) - 1 :]
-        for variable, change in zip(self._added_up(), sums, strict=True):
-            variable.assign_add(change)
-        return self.get_metrics_result()
+        place = part.weights.start, part.weights.total
+        with global_rows.of_global_batch(*place, last=part.last):
+            y_pred = model(part.x, **given)
+        known = [(v, v.value) for v in self._regularised()]
+        loss, sums = self._judged(y_pred, part, training, known)
+        return loss, [value.detach() for value in sums]
 
     def _parallel(self):
         """Return the model as `DistributedDataParallel`."""
@@ -174,3 +152,9 @@ def _sum(_, bucket):
 
     work = torch.distributed.all_reduce(bucket.buffer(), async_op=True)
     return work.get_future().then(lambda done: done.value()[0])
+
+
+def _added(values: list, others: list) -> list:
+    """Return sums of tensors, one by one; the others where there is nothing yet."""
+    pairs = zip(values, others, strict=True)
+    return [value + other for value, other in pairs] if values else others

@@ -1,0 +1,122 @@
+"""What steps on a share of a batch have in common on all backends."""
+
+import keras
+from keras import ops, tree
+
+from kzoo.training.distribution import micro_batches, share_losses
+from kzoo.training.distribution.share_losses import Part
+from kzoo.training.distribution.shares import Share
+
+
+class ShareSteps:
+    """The loss and the metrics of a batch, of parts that are computed by themselves.
+
+    To stand before `keras.Model` among the bases of a class, and behind what takes the
+    steps of a backend.
+    """
+
+    _micro_batches = 1
+
+    def compile(self, *args, **kwargs):
+        """Set up for training, as `keras.Model.compile`.
+
+        Batches are computed in the parts that the strategy's scope asks for.
+        """
+        super().compile(*args, **kwargs)
+        self._micro_batches = micro_batches.asked()
+
+    def _judged(self, y_pred, part: Part, training: bool, known=()):
+        """Return a part's share of the loss, and what it adds to the metrics.
+
+        Args:
+            y_pred: The outputs of the part.
+            part: What it was computed of.
+            training: Whether this is a training.
+            known: Variables and the values that they have for this step.
+        """
+        added_up, outputs = self._added_up(), self._losses_of_outputs()
+        pairs = [(v, ops.zeros(v.shape, v.dtype)) for v in self.metrics_variables]
+        inside = keras.StatelessScope(state_mapping=[*pairs, *known])
+        with share_losses.weighing(part.weights), inside as scope:
+            loss = self._compute_loss(
+                x=part.x,
+                y=part.y,
+                y_pred=y_pred,
+                sample_weight=part.sample_weight,
+                training=training,
+            )
+            # Those of several outputs: parts too, and not means of rows.
+            parts = [metric.result() / part.weights.replicas for metric in outputs]
+            if not (isinstance(part.weights.rows, int) and part.weights.rows == 0):
+                self.compute_metrics(
+                    part.x, part.y, y_pred, sample_weight=part.sample_weight
+                )
+        return loss, [*parts, *(scope.get_current_value(v) for v in added_up)]
+
+    def _aggregate_additional_loss(self, loss):
+        loss = super()._aggregate_additional_loss(loss)
+        weights = share_losses.current()
+        if weights is None:
+            return loss
+        # A mean over rows, or one of the weights: all parts together are it once.
+        share = ops.cast(weights.rows, "float32") / ops.cast(weights.total, "float32")
+        return loss * ops.cast(share * weights.replicas, loss.dtype)
+
+    def _regularised(self) -> list:
+        """Return the weights that Keras's scopes are asked for: the regularised."""
+        return [v for v in self.trainable_variables if v.regularizer is not None]
+
+    def _added_up(self) -> list:
+        """Return the metrics' variables that the rows of a batch add to."""
+        losses = [self._loss_tracker, *self._losses_of_outputs()]
+        metrics = [
+            metric
+            for metric in self._get_own_metrics()
+            if not any(metric is loss for loss in losses)
+        ]
+        return [variable for metric in metrics for variable in metric.variables]
+
+    def _losses_of_outputs(self) -> list:
+        """Return the metrics that keep the loss of each of several outputs."""
+        return [] if self._compile_loss is None else self._compile_loss.metrics
+
+    def _noted(self, loss, *sums, rows, counted: bool = True):
+        """Add a batch to the metrics, and return what they are.
+
+        Args:
+            loss: Its loss.
+            *sums: What `_judged` returned of its parts, added up.
+            rows: How many rows it has.
+            counted: Whether Keras knows that when it traces a step. Where it does not,
+                it takes the mean of the batches for the loss of each output.
+        """
+        outputs = self._losses_of_outputs()
+        self._loss_tracker.update_state(loss, sample_weight=rows)
+        for metric, value in zip(outputs, sums, strict=False):
+            metric.update_state(value, sample_weight=rows if counted else None)
+        changes = sums[len(outputs) :]
+        for variable, change in zip(self._added_up(), changes, strict=True):
+            variable.assign_add(change)
+        return self.get_metrics_result()
+
+
+def first(structure):
+    """Return the first array of a structure that has some."""
+    return next(part for part in tree.flatten(structure) if part is not None)
+
+
+def cut(batch, count: int) -> list:
+    """Return the micro-batches of a batch of known size.
+
+    Args:
+        batch: A structure of arrays (B, ...), None among them.
+        count: How many; those that have no row are left out, but for a batch of none.
+    """
+    size = first(batch).shape[0]
+    if count == 1 or size == 0:
+        return [batch]
+    rows = [Share(index, count).rows(size) for index in range(min(count, size))]
+    return [
+        tree.map_structure(lambda part, own=own: part[own], batch, none_is_leaf=False)
+        for own in rows
+    ]

@@ -1,0 +1,302 @@
+"""Batches that are computed in parts, against batches that are computed whole."""
+
+import functools
+
+import keras
+import numpy as np
+import pytest
+from support import several_outputs
+from support.groups import assert_trains_as_one_process
+from support.trainings import (
+    FAMILIES,
+    data_of,
+    difference,
+    inputs_of,
+    model_of,
+    trained,
+)
+
+from kzoo import training
+from kzoo.errors import InputError
+from kzoo.layers import Dropout, global_rows
+from kzoo.training.distribution import Share
+from kzoo.training.distribution.shares import of_replica
+
+BACKEND = keras.backend.backend()
+TWO = {"tensorflow": "mirrored", "jax": "data-parallel", "torch": "data-parallel"}
+HALF = ("mixed_bfloat16", "mixed_float16")
+
+in_parts = functools.partial(training.strategy, "none")
+
+
+@pytest.fixture(autouse=True)
+def _compile_quickly():
+    """Leave out what makes programs of a few steps slower to compile than to run."""
+    if BACKEND != "jax":
+        yield
+        return
+    import jax
+
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
+def assert_same_training(expected, found, tolerance=1e-6):
+    (one, history), (parts, other) = expected, found
+    assert difference(one, parts) < tolerance
+    assert history.keys() == other.keys()
+    for name, values in history.items():
+        np.testing.assert_allclose(other[name], values, rtol=10 * tolerance)
+
+
+@pytest.mark.parametrize("size", [0, 1, 5, 13])
+@pytest.mark.parametrize("micro_batches", [1, 3, 6])
+def test_parts_of_replicas_are_the_batch(size, micro_batches):
+    """Whoever computes them: they are those of as many replicas."""
+    shares = [of_replica(index, 3, micro_batches) for index in range(3)]
+    parts = [part for share in shares for part in share.parts()]
+    assert parts == [Share(index, max(micro_batches, 3)) for index in range(len(parts))]
+    rows = np.arange(size)
+    whole = np.concatenate([rows[share.rows(size)] for share in shares])
+    assert np.array_equal(whole, rows)
+    for share in shares:
+        own = np.concatenate([rows[part.rows(size)] for part in share.parts()])
+        assert np.array_equal(own, rows[share.rows(size)])
+
+
+@pytest.mark.parametrize(
+    "micro_batches", [2, pytest.param(9, marks=pytest.mark.slow_on("tensorflow"))]
+)
+def test_parts_train_as_the_batch(micro_batches):
+    """With clipping, dropout, weights of rows, and fewer rows than parts."""
+    data = {"count": 9, "batch_size": 4}
+    options = {"data": data, "gradient_accumulation_steps": 2}
+    whole = trained("classifier", **options)
+    parts = trained("classifier", in_parts(micro_batches=micro_batches), **options)
+    assert_same_training(whole, parts)
+    inputs = inputs_of(data_of("classifier", **data))
+    expected = whole[0].predict(inputs, verbose=0)
+    found = parts[0].predict(inputs_of(data_of("classifier", **data)), verbose=0)
+    assert found.shape == (9, 3)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", FAMILIES)
+def test_fifty_steps_in_parts(family):
+    options = {"epochs": 17}
+    whole = trained(family, **options)
+    assert_same_training(whole, trained(family, in_parts(micro_batches=3), **options))
+
+
+@pytest.mark.skipif(BACKEND == "torch", reason="devices are processes on PyTorch")
+def test_parts_of_one_device_round_as_two_devices():
+    """Half precision rounds gradients of activations, whose sums depend on the rows."""
+    two, parts = as_two_devices("gpt2", precision="mixed_float16", learning_rate=1e-4)
+    assert_same_training(two, parts)
+
+
+@pytest.mark.slow
+@pytest.mark.tensorflow_only
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("precision", ["float32", *HALF])
+def test_fifty_steps_in_parts_are_those_of_two_devices(family, precision):
+    """To the bit, at a rate at which whole batches part by some thousandths."""
+    two, parts = as_two_devices(family, precision=precision, epochs=17)
+    assert difference(two[0], parts[0]) == 0
+    assert_same_training(two, parts)
+
+
+def as_two_devices(family, **options):
+    """Train on two devices, and on one in two parts."""
+    two = training.strategy(TWO[BACKEND], devices=2)
+    parts = in_parts(micro_batches=2)
+    return trained(family, two, **options), trained(family, parts, **options)
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="runs in the PyTorch pass")
+@pytest.mark.parametrize(
+    ("family", "precision"),
+    [
+        ("gpt2", "mixed_float16"),
+        *(
+            pytest.param(family, precision, marks=pytest.mark.slow)
+            for family in FAMILIES
+            for precision in HALF
+        ),
+    ],
+)
+def test_parts_of_one_process_round_as_two_processes(family, precision, tmp_path):
+    """To the bit: losses, weights and outputs."""
+    options = {"epochs": 2, "precision": precision, "learning_rate": 1e-3}
+    assert_trains_as_one_process(
+        "data-parallel", family, tmp_path, micro_batches=2, tolerance=1e-9, **options
+    )
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="runs in the JAX pass")
+def test_parts_are_cut_over_devices():
+    two = training.strategy("data-parallel", devices=2, micro_batches=4)
+    assert_same_training(
+        trained("gpt2", epochs=1), trained("gpt2", two, epochs=1), tolerance=1e-6
+    )
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="runs in the PyTorch pass")
+def test_two_processes_compute_parts_each(tmp_path):
+    """The last batch is one row: a process has none of it."""
+    options = {"epochs": 1, "data": {"count": 11, "batch_size": 5}}
+    assert_trains_as_one_process(
+        "data-parallel", "classifier", tmp_path, micro_batches=4, **options
+    )
+
+
+def test_each_output_has_its_loss():
+    expected = several_outputs.trained(training.strategy("none"))
+    found = several_outputs.trained(in_parts(micro_batches=3))
+    several_outputs.assert_same(found, expected)
+
+
+def squares(strategy, steps_per_execution=1):
+    """Train a plain Keras model on arrays: regularised, with a table and statistics."""
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 11, (9, 3))
+    y = rng.normal(size=(9, 2)).astype("float32")
+    weights = rng.uniform(0, 3, 9).astype("float32")
+    training.set_seed(2)
+    with strategy.scope():
+        inputs = keras.Input((3,), dtype="int32")
+        z = keras.layers.Embedding(11, 5)(inputs)
+        z = Dropout(0.2)(keras.layers.Flatten()(z))
+        outputs = keras.layers.Dense(2, kernel_regularizer="l2")(z)
+        model = training.distributed(keras.Model(inputs, outputs))
+        model.compile(
+            keras.optimizers.Adam(0.01, epsilon=1e-3, global_clipnorm=0.1),
+            loss=keras.losses.MeanSquaredError(),
+            metrics=["mae"],
+            steps_per_execution=steps_per_execution,
+        )
+    kwargs = {"batch_size": 4, "shuffle": False, "verbose": 0}
+    history = model.fit(x, y, sample_weight=weights, epochs=3, **kwargs).history
+    history["evaluated"] = model.evaluate(x, y, batch_size=4, verbose=0)
+    history["predicted"] = model.predict(x, batch_size=4, verbose=0)
+    return model, history
+
+
+def assert_same_squares(expected, found):
+    (one, history), (other, values) = expected, found
+    assert difference(one, other) < 1e-6
+    for name, value in history.items():
+        np.testing.assert_allclose(values[name], value, rtol=1e-5, atol=1e-6)
+
+
+def test_any_keras_model_trains_in_parts():
+    """The last batch has fewer rows than parts."""
+    whole = squares(training.strategy("none"))
+    several = 1 if BACKEND == "torch" else 2
+    parts = squares(in_parts(micro_batches=3), steps_per_execution=several)
+    assert_same_squares(whole, parts)
+
+
+@pytest.mark.tensorflow_only
+def test_two_devices_compute_parts_each():
+    two = training.strategy("mirrored", micro_batches=4)
+    assert two.num_replicas_in_sync == 2
+    assert_same_squares(squares(training.strategy("none")), squares(two))
+
+
+def test_a_lost_step_of_parts_leaves_no_trace():
+    """One row of one part has a weight that is no number."""
+
+    def fitted(weights):
+        training.set_seed(3)
+        with in_parts(micro_batches=2).scope():
+            inputs = keras.Input((3,))
+            model = keras.Model(inputs, keras.layers.Dense(1)(inputs))
+            model = training.distributed(model)
+            model.compile(keras.optimizers.Adam(0.1), "mse")
+        x = np.arange(12.0, dtype="float32").reshape(4, 3)
+        skipping = training.SkipNonFinite()
+        before = model.get_weights()
+        model.fit(
+            x, x[:, :1], sample_weight=weights, batch_size=4, shuffle=False,
+            callbacks=[skipping], verbose=0,
+        )  # fmt: skip
+        same = map(np.array_equal, before, model.get_weights())
+        return skipping.skipped, all(same)
+
+    assert fitted(np.array([1.0, 1.0, 1.0, 1.0], "float32")) == (0, False)
+    for place in (0, 3):
+        weights = np.ones(4, "float32")
+        weights[place] = np.nan
+        assert fitted(weights) == (1, True)
+
+
+@pytest.mark.parametrize("seed", [None, 3])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_dropout_of_parts_is_that_of_the_batch(seed, dtype):
+    """Half precision too; and the next batch's is another one."""
+    x = keras.ops.cast(np.linspace(1, 2, 42).reshape(7, 6), dtype)
+
+    def drops(parts):
+        keras.utils.set_random_seed(4)
+        layer, batches = Dropout(0.1, seed=seed, dtype=dtype), []
+        for _ in range(2):
+            found = []
+            for start, stop in parts:
+                last = stop == 7
+                with standing(last), global_rows.of_global_batch(start, 7, last):
+                    found.append(layer(x[start:stop], training=True))
+            batches.append(keras.ops.convert_to_numpy(keras.ops.concatenate(found)))
+        return batches
+
+    whole, other = drops([(0, 7)])
+    assert not np.array_equal(whole, other)
+    parts = drops([(0, 3), (3, 6), (6, 7)])
+    assert np.array_equal(parts, [whole, other])
+    keras.utils.set_random_seed(4)
+    of_keras = Dropout(0.1, seed=seed, dtype=dtype)(x, training=True)
+    assert np.array_equal(whole, keras.ops.convert_to_numpy(of_keras))
+
+
+def standing(last):
+    """Have torch's own generators stand still, as its steps do."""
+    import contextlib
+
+    import torch
+
+    return contextlib.nullcontext() if last else torch.random.fork_rng()
+
+
+def test_masks_of_outputs_are_refused():
+    """They would have to be known before the first part counts."""
+    with in_parts(micro_batches=2).scope():
+        inputs = keras.Input((3,), dtype="int32")
+        z = keras.layers.Embedding(5, 4, mask_zero=True)(inputs)
+        model = training.distributed(keras.Model(inputs, keras.layers.Dense(2)(z)))
+        model.compile("sgd", "mse")
+    x, y = np.ones((4, 3), "int32"), np.ones((4, 3, 2), "float32")
+    with pytest.raises(InputError, match="Pass sample_weight in place of masks"):
+        model.fit(x, y, batch_size=4, verbose=0)
+
+
+@pytest.mark.parametrize("count", [0, -2])
+def test_there_must_be_a_part(count):
+    with pytest.raises(InputError, match=f"micro_batches={count}, 1 device"):
+        training.strategy("none", micro_batches=count)
+
+
+@pytest.mark.skipif(BACKEND == "torch", reason="devices are processes on PyTorch")
+def test_devices_have_as_many_parts():
+    with pytest.raises(InputError, match="micro_batches=3, 2 devices"):
+        training.strategy(TWO[BACKEND], devices=2, micro_batches=3)
+
+
+def test_parts_are_asked_for_in_the_scope_alone():
+    with in_parts(micro_batches=3).scope():
+        inside = model_of("classifier")
+        inside.compile("sgd", "mse")
+    outside = model_of("classifier")
+    outside.compile("sgd", "mse")
+    assert (inside._micro_batches, outside._micro_batches) == (3, 1)
