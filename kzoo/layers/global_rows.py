@@ -18,15 +18,18 @@ class GlobalRows(NamedTuple):
         start: How many rows of the batch come before them; an int or a scalar tensor.
         total: B, the rows of the whole batch; an int or a scalar tensor.
         last: Whether no more rows of the batch are computed here behind these.
+        states: Where they are not the last, the generators that drew for them, by
+            their id, and the states that they had before.
     """
 
     start: Any
     total: Any
-    last: bool = True
+    last: bool
+    states: dict[int, tuple]
 
 
 @contextlib.contextmanager
-def of_global_batch(start, total, last: bool = True) -> Iterator[None]:
+def of_global_batch(start, total, last: bool = True) -> Iterator[GlobalRows]:
     """Say, for what is called inside, which rows of the global batch its inputs are.
 
     What is drawn at random for a row is then what one device would draw for it that
@@ -36,17 +39,21 @@ def of_global_batch(start, total, last: bool = True) -> Iterator[None]:
         start: How many rows of the batch come before them; an int or a scalar tensor.
         total: B, the rows of the whole batch; an int or a scalar tensor.
         last: Whether no more rows of the batch are computed here behind these. Where
-            some are, generators stand still: all rows are drawn from one state.
+            some are, generators have to be put back behind these: all rows of a
+            batch are drawn from one state.
+
+    Yields:
+        What `current` returns, for `put_back`.
 
     Example:
         >>> with of_global_batch(3, 8):
-        ...     current()
-        GlobalRows(start=3, total=8, last=True)
+        ...     current().total
+        8
     """
     before = current()
-    _STATE.rows = GlobalRows(start, total, last)
+    _STATE.rows = GlobalRows(start, total, last, {})
     try:
-        yield
+        yield _STATE.rows
     finally:
         _STATE.rows = before
 
@@ -56,30 +63,26 @@ def current() -> GlobalRows | None:
     return getattr(_STATE, "rows", None)
 
 
-class _StandingStill(keras.random.SeedGenerator):
-    """A generator that draws from the state of another one and leaves it as it is."""
-
-    def __init__(self, generator: keras.random.SeedGenerator) -> None:
-        vars(self).update(vars(generator))
-
-    def next(self, ordered=True):
-        """Return the state."""
-        return self.state.value * 1
-
-
-def generator_of_rows(
-    generator: keras.random.SeedGenerator,
-) -> keras.random.SeedGenerator:
-    """Return what draws for rows of the global batch.
+def noted(generator: keras.random.SeedGenerator) -> None:
+    """Note the state of a generator that is about to draw for rows of a batch.
 
     Args:
         generator: A layer's.
-
-    Returns:
-        The same, or one that does not move on where more rows of the batch come.
     """
     rows = current()
-    return generator if rows is None or rows.last else _StandingStill(generator)
+    if rows is not None and not rows.last:
+        states = rows.states
+        states.setdefault(id(generator), (generator, generator.state.value * 1))
+
+
+def put_back(rows: GlobalRows) -> None:
+    """Put generators back to where they were before they drew for rows of a batch.
+
+    Args:
+        rows: What `of_global_batch` handed out.
+    """
+    for generator, state in rows.states.values():
+        generator.state.assign(state)
 
 
 def dropout(inputs, rate: float, noise_shape=None, seed=None):
@@ -90,7 +93,7 @@ def dropout(inputs, rate: float, noise_shape=None, seed=None):
         rate: The share of entries that are set to zero.
         noise_shape: As in `keras.layers.Dropout`: None, or a size or None (the
             input's) for each axis.
-        seed: A `keras.random.SeedGenerator`; it moves on once for a batch.
+        seed: A `keras.random.SeedGenerator`; it moves on once.
 
     Returns:
         As `inputs`.
@@ -98,7 +101,7 @@ def dropout(inputs, rate: float, noise_shape=None, seed=None):
     rows = current()
     if rows is None:
         return keras.random.dropout(inputs, rate, noise_shape=noise_shape, seed=seed)
-    seed = generator_of_rows(seed)
+    noted(seed)
     shape = list(ops.shape(inputs))
     if noise_shape is not None:
         pairs = zip(noise_shape, shape, strict=True)
@@ -129,7 +132,7 @@ def uniform(shape, inputs, seed):
     Args:
         shape: Of the draws; its first axis is that of the rows.
         inputs: Whose rows they are, (B, ...) or a share of it.
-        seed: A `keras.random.SeedGenerator`; it moves on once for a batch.
+        seed: A `keras.random.SeedGenerator`; it moves on once.
 
     Returns:
         float32 draws of that shape.
@@ -137,10 +140,15 @@ def uniform(shape, inputs, seed):
     rows = current()
     if rows is None:
         return keras.random.uniform(shape, seed=seed)
-    seed = generator_of_rows(seed)
+    noted(seed)
     draws = keras.random.uniform((rows.total, *shape[1:]), seed=seed)
     return _own(draws, rows, inputs)
 
 
 def _own(drawn, rows: GlobalRows, inputs):
-    return drawn[rows.start : rows.start + ops.shape(inputs)[0]]
+    count = ops.shape(inputs)[0]
+    if keras.backend.backend() != "jax":
+        return drawn[rows.start : rows.start + count]
+    # In a loop that is compiled, where rows start is not known.
+    start = [rows.start, *[0] * (len(drawn.shape) - 1)]
+    return ops.slice(drawn, start, (count, *drawn.shape[1:]))

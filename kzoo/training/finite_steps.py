@@ -85,7 +85,7 @@ class FiniteStep:
             self._judges_loss = True
             spoilt = ops.where(ops.isfinite(loss), 1.0, math.nan)
             return own(loss * ops.cast(spoilt, loss.dtype))
-        finite, before = ops.isfinite(loss), self._replica.loss
+        finite, before = ops.isfinite(loss), getattr(self._replica, "loss", None)
         # One loss behind the other, where a batch is computed in parts.
         self._replica.loss = (
             finite if before is None else ops.logical_and(before, finite)
@@ -261,7 +261,7 @@ class FiniteStep:
         return ops.isfinite(self._replica.norm)
 
     def _with_loss(self, finite):
-        loss = self._replica.loss
+        loss, self._replica.loss = getattr(self._replica, "loss", None), None
         return finite if loss is None else ops.logical_and(finite, loss)
 
     def _tracked_finite(self, values):

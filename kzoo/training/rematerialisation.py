@@ -66,8 +66,9 @@ def _again(block: keras.Layer, call):
         with_gradient = [_is_float(item) for item in flat]
         given = [x for x, is_given in zip(flat, with_gradient, strict=True) if is_given]
         given += [ops.convert_to_tensor(weight.value) for weight in weights]
-        of_rows = map(global_rows.generator_of_rows, generators)
-        seeds = [(generator.state, generator.next()) for generator in of_rows]
+        for generator in generators:
+            global_rows.noted(generator)
+        seeds = [(generator.state, generator.next()) for generator in generators]
         # The second time may come in another thread, out of the replica's scope.
         rows = global_rows.current()
 
@@ -80,7 +81,8 @@ def _again(block: keras.Layer, call):
                 for item, is_given in zip(flat, with_gradient, strict=True)
             ]
             again = keras.tree.pack_sequence_as((args, kwargs), items)
-            of_batch = global_rows.of_global_batch(*rows) if rows else nullcontext()
+            place = (rows.start, rows.total) if rows else ()
+            of_batch = global_rows.of_global_batch(*place) if rows else nullcontext()
             with keras.StatelessScope(state_mapping=mapping), of_batch:
                 return call(*again[0], **again[1])
 

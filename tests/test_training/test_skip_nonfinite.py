@@ -295,6 +295,22 @@ def test_a_second_fit_and_a_second_compile_are_guarded_too():
     assert sum(m.name == "skipped_steps" for m in model.metrics) == 1
 
 
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="a loop of torch's own")
+def test_a_loop_behind_a_lost_step_trains():
+    """What a step noted is not asked again where no guarded step is taken."""
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+    x, y = np.full((4, 3), np.inf, "float32"), np.zeros((4, 1), "float32")
+    model.fit(x, y, batch_size=4, verbose=0, callbacks=[SkipNonFinite(in_a_row=3)])
+    before = model.get_weights()
+    loss = ops.mean(model(np.ones((4, 3), "float32")) ** 2)
+    model.zero_grad()
+    model.optimizer.scale_loss(loss).backward()
+    trained = model.trainable_weights
+    model.optimizer.apply([v.value.grad for v in trained], trained)
+    assert not np.array_equal(before[0], model.get_weights()[0])
+
+
 def test_a_guarded_model_is_saved_as_any_other(tmp_path):
     x, y = data(bad=(2,))
     model = model_with_statistics(keras.optimizers.Adam(0.01))

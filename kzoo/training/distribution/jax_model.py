@@ -18,7 +18,7 @@ from kzoo.training.distribution.share_losses import (
     share_losses,
     sums_of_weights,
 )
-from kzoo.training.distribution.share_steps import ShareSteps, cut, first
+from kzoo.training.distribution.share_steps import ShareSteps, first, in_groups, part_of
 
 
 class JaxSteps(ShareSteps):
@@ -60,44 +60,52 @@ class JaxSteps(ShareSteps):
 
     def train_step(self, state, data):
         """Take a step, each device on its rows of the batch."""
-        count = self._parts_of_a_device()
-        if count == 1:
+        if (count := self._parts_of_a_device()) == 1:
             return super().train_step(state, share_rows(data, self))
         import jax
 
         trained, others, slots, metrics = state
         descent = jax.value_and_grad(self._scaled_loss, has_aux=True)
-        done = None
-        for part in self._received(data, count):
-            _behind(part, done)
+
+        def computed(others, part: Part):
             (_, (values, others)), gradients = descent(trained, others, slots, part)
-            done = _added(done, (gradients, values))
-        gradients, values = done
+            return others, (gradients, values)
+
+        (gradients, values), others = self._sums(computed, others, data, count)
         trained, slots = self.optimizer.stateless_apply(slots, gradients, trained)
-        logs, metrics = self._noted_of(metrics, values, part.weights.total)
+        logs, metrics = self._noted_of(metrics, values, first(data).shape[0])
         return logs, (trained, others, slots, metrics)
 
     def test_step(self, state, data):
         """Evaluate a batch, each device its rows."""
-        count = self._parts_of_a_device()
-        if count == 1:
+        if (count := self._parts_of_a_device()) == 1:
             return super().test_step(state, share_rows(data, self))
         trained, others, metrics = state
-        done = None
-        for part in self._received(data, count):
-            _behind(part, done)
+
+        def computed(others, part: Part):
             loss, sums, others = self._computed(trained, others, part, training=False)
-            done = _added(done, [loss, *sums])
-        logs, metrics = self._noted_of(metrics, done, part.weights.total)
+            return others, [loss, *sums]
+
+        values, others = self._sums(computed, others, data, count)
+        logs, metrics = self._noted_of(metrics, values, first(data).shape[0])
         return logs, (trained, others, metrics)
 
     def predict_step(self, state, data):
         """Return the outputs of a batch, of which each device computes its rows."""
-        outputs, (trained, others) = [], state
-        for rows in cut(data, self._parts_of_a_device()):
-            state = trained, others
-            part, others = super().predict_step(state, share_rows(rows, self))
-            outputs.append(part)
+        step, (trained, others) = super().predict_step, state
+
+        def predicted(others, rows):
+            outputs, others = step((trained, others), share_rows(rows[1], self))
+            return others, outputs
+
+        outputs = []
+        for rows in in_groups(data, self._parts_of_a_device()):
+            if len(rows[0]) == 1:
+                others, found = predicted(others, part_of(rows))
+            else:
+                others, found = _scan(predicted, others, rows)
+                found = tree.map_structure(_joined, found)
+            outputs.append(found)
         if len(outputs) > 1:
             joined = tree.map_structure(lambda *each: ops.concatenate(each), *outputs)
             outputs = [joined]
@@ -107,23 +115,58 @@ class JaxSteps(ShareSteps):
         if self._micro_batches == 1:
             return 1
         found = distribution_of(self)
-        return self._micro_batches // (found.num_model_replicas if found else 1)
+        replicas = found.num_model_replicas if found else 1
+        return max(self._micro_batches // replicas, 1)
 
-    def _received(self, data, count: int) -> list[Part]:
-        """Return the parts of a batch, of each of which every device has its rows."""
+    def _sums(self, computed, others, data, count: int):
+        """Return what is computed of a batch's parts, added up, and the statistics.
+
+        Parts of one size are a loop, so that they take turns in the same memory and
+        are compiled once; the last one, in which generators move on, stands behind it.
+
+        Args:
+            computed: Returns the statistics of layers and the values, of those before
+                and a `Part`.
+            others: The statistics.
+            data: The batch.
+            count: How many parts each device computes.
+        """
+        import jax
+
         share_losses(self)
-        cuts = [share_rows(rows, self) for rows in cut(data, count)]
-        given = [keras.utils.unpack_x_y_sample_weight(rows) for rows in cuts]
-        sizes = [first(x).shape[0] for x, _, _ in given]
-        own = [sums_of_weights(weights) for _, _, weights in given]
-        whole = [sum(each) for each in zip(*own, strict=True)]
-        parts = []
-        for index, (x, y, weights) in enumerate(given):
-            pairs = zip(own[index], whole, strict=True)
+        size = first(data).shape[0]
+        whole = sums_of_weights(keras.utils.unpack_x_y_sample_weight(data)[2])
+
+        def added(carry, rows, last=False):
+            start, part = rows[0], share_rows(rows[1], self)
+            x, y, weights = keras.utils.unpack_x_y_sample_weight(part)
+            pairs = zip(sums_of_weights(weights), whole, strict=True)
             known = dict(zip(map(id, given_weights(weights)), pairs, strict=True))
-            weighed = ShareWeights(sizes[index], sum(sizes[:index]), sum(sizes), known)
-            parts.append(Part(x, y, weights, weighed, last=index == len(given) - 1))
-        return parts
+            weighed = ShareWeights(first(x).shape[0], start, size, known)
+            sums, before = carry
+            before, values = computed(before, Part(x, y, weights, weighed, last=last))
+            # Computed by themselves, as on two devices: XLA rounds to half precision
+            # where it stores, and what it sums as it goes it does not store.
+            values = jax.lax.optimization_barrier(values)
+            if sums is not None:
+                values = tree.map_structure(ops.add, sums, values)
+            return values, before
+
+        *groups, last = in_groups(data, count, last_alone=True)
+        carry = None, others
+        for rows in groups:
+            if len(rows[0]) == 1:
+                carry = added(carry, part_of(rows))
+                continue
+            if carry[0] is None:
+                one = part_of(rows)
+                shapes, _ = jax.eval_shape(added, carry, one)
+                zeros = tree.map_structure(
+                    lambda x: ops.zeros(x.shape, x.dtype), shapes
+                )
+                carry = zeros, others
+            carry, _ = _scan(lambda *of: (added(*of), None), carry, rows)
+        return added(carry, part_of(last), last=True)
 
     def _scaled_loss(self, trained, others, slots, part: Part):
         """Return what is differentiated, and the loss and sums of a part."""
@@ -137,17 +180,22 @@ class JaxSteps(ShareSteps):
         """Return a part's share of the loss, its sums, and the layers' statistics."""
         given = {"training": training} if self._call_has_training_arg else {}
         place = part.weights.start, part.weights.total
-        with global_rows.of_global_batch(*place, last=part.last):
+        before = others
+        with global_rows.of_global_batch(*place, last=part.last) as own:
             y_pred, others, losses = self.stateless_call(
                 trained, others, part.x, return_losses=True, **given
             )
+        drawn = {id(generator.state) for generator, _ in own.states.values()}
+        others = [
+            old if id(variable) in drawn else new
+            for variable, old, new in zip(
+                self.non_trainable_variables, before, others, strict=True
+            )
+        ]
         variables = [*self.trainable_variables, *self.non_trainable_variables]
         known = zip(variables, [*trained, *others], strict=True)
-        self._losses_override = losses
-        try:
-            loss, sums = self._judged(y_pred, part, training, known)
-        finally:
-            self._losses_override = []
+        part.weights.losses = losses
+        loss, sums = self._judged(y_pred, part, training, known)
         return loss, sums, others
 
     def _noted_of(self, values, sums, rows: int):
@@ -158,22 +206,16 @@ class JaxSteps(ShareSteps):
         return logs, [scope.get_current_value(v) for v in self.metrics_variables]
 
 
-def _behind(part: Part, done) -> None:
-    """Have a part computed when others are: it takes their memory."""
-    if done is None:
-        return
+def _scan(function, carry, rows):
     import jax
 
-    part.x, _ = jax.lax.optimization_barrier((part.x, done))
+    return jax.lax.scan(function, carry, rows)
 
 
-def _added(values, others):
-    """Return the sums of two structures; the other one where there is nothing yet.
+def _zeros(like):
+    return ops.zeros(like.shape, like.dtype)
 
-    Both are computed by themselves, as on two devices: XLA rounds to half precision
-    where it stores, and what it sums as it goes it does not store.
-    """
-    import jax
 
-    others = jax.lax.optimization_barrier(others)
-    return others if values is None else tree.map_structure(ops.add, values, others)
+def _joined(parts):
+    """Return the rows of stacked parts, one behind the other."""
+    return ops.reshape(parts, (-1, *parts.shape[2:]))

@@ -5,6 +5,7 @@ import importlib
 import keras
 
 from kzoo.errors import InputError
+from kzoo.training.distribution import micro_batches
 
 # Who overrides steps of a model, for each backend.
 _STEPS = {
@@ -64,4 +65,6 @@ def distributed(model: keras.Model) -> keras.Model:
     if not issubclass(cls, Distributed):
         names = {"__module__": cls.__module__, "__doc__": cls.__doc__}
         model.__class__ = type(cls.__name__, (Distributed, cls), names)
+        if model.compiled:
+            model._micro_batches = micro_batches.asked()
     return model

@@ -29,6 +29,7 @@ class ShareWeights:
         replicas: By how many Keras divides losses.
         add: Returns the sums over the global batch of a list of sums over these rows;
             None where other rows are computed behind these.
+        losses: What layers added to the loss of these rows; None for what they tell.
     """
 
     rows: Any
@@ -37,6 +38,7 @@ class ShareWeights:
     known: dict[int, tuple]
     replicas: int = 1
     add: Callable[[list], list] | None = None
+    losses: list | None = None
 
     def of(self, loss, y_pred, sample_weight):
         """Return the share that a loss of these rows has in that of the batch.

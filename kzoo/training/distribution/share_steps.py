@@ -1,8 +1,10 @@
 """What steps on a share of a batch have in common on all backends."""
 
 import keras
+import numpy as np
 from keras import ops, tree
 
+from kzoo.errors import InputError
 from kzoo.training.distribution import micro_batches, share_losses
 from kzoo.training.distribution.share_losses import Part
 from kzoo.training.distribution.shares import Share
@@ -34,7 +36,12 @@ class ShareSteps:
             training: Whether this is a training.
             known: Variables and the values that they have for this step.
         """
+        if training:
+            self._refuse_values()
         added_up, outputs = self._added_up(), self._losses_of_outputs()
+        if part.weights.losses is None:
+            # A scope knows only those that were added inside it.
+            part.weights.losses = self.losses
         pairs = [(v, ops.zeros(v.shape, v.dtype)) for v in self.metrics_variables]
         inside = keras.StatelessScope(state_mapping=[*pairs, *known])
         with share_losses.weighing(part.weights), inside as scope:
@@ -53,14 +60,33 @@ class ShareSteps:
                 )
         return loss, [*parts, *(scope.get_current_value(v) for v in added_up)]
 
+    @property
+    def losses(self) -> list:
+        """What layers add to the loss, as `keras.Model.losses`."""
+        weights = share_losses.current()
+        if weights is None or weights.losses is None:
+            return super().losses
+        return weights.losses
+
     def _aggregate_additional_loss(self, loss):
         loss = super()._aggregate_additional_loss(loss)
         weights = share_losses.current()
         if weights is None:
             return loss
         # A mean over rows, or one of the weights: all parts together are it once.
-        share = ops.cast(weights.rows, "float32") / ops.cast(weights.total, "float32")
-        return loss * ops.cast(share * weights.replicas, loss.dtype)
+        rows, total = (ops.cast(n, "float32") for n in (weights.rows, weights.total))
+        share = ops.cast(rows / total * weights.replicas, loss.dtype)
+        return ops.where(rows > 0, loss * share, ops.zeros_like(loss))
+
+    def _refuse_values(self) -> None:
+        """Refuse weights whose gradients are values to assign, and not to add up."""
+        for variable in self.trainable_variables:
+            if getattr(variable, "overwrite_with_gradient", False):
+                raise InputError(
+                    "What parts of a batch have as gradients is added up.",
+                    f"{variable.path}, a scale of float8, which is assigned",
+                    "Train on one device and in whole batches.",
+                )
 
     def _regularised(self) -> list:
         """Return the weights that Keras's scopes are asked for: the regularised."""
@@ -105,18 +131,45 @@ def first(structure):
     return next(part for part in tree.flatten(structure) if part is not None)
 
 
-def cut(batch, count: int) -> list:
-    """Return the micro-batches of a batch of known size.
+def in_groups(batch, count: int, last_alone: bool = False) -> list[tuple]:
+    """Return the micro-batches of a batch, those of one size stacked.
 
     Args:
         batch: A structure of arrays (B, ...), None among them.
-        count: How many; those that have no row are left out, but for a batch of none.
+        count: In how many parts; those that would have no row are left out.
+        last_alone: Whether the last part is a group by itself.
+
+    Returns:
+        For each group the first row of each part, int32 (N,), and the structure of
+        arrays (N, B / count, ...).
     """
     size = first(batch).shape[0]
-    if count == 1 or size == 0:
-        return [batch]
-    rows = [Share(index, count).rows(size) for index in range(min(count, size))]
-    return [
-        tree.map_structure(lambda part, own=own: part[own], batch, none_is_leaf=False)
-        for own in rows
-    ]
+    rows = [Share(index, count).rows(size) for index in range(count)]
+    rows = [own for own in rows if own.stop > own.start] or rows[:1]
+    groups: list[list[slice]] = []
+    for own in rows:
+        if groups and _size(own) == _size(groups[-1][0]):
+            groups[-1].append(own)
+        else:
+            groups.append([own])
+    if last_alone and len(groups[-1]) > 1:
+        groups.append([groups[-1].pop()])
+    return [_stacked(batch, group) for group in groups]
+
+
+def part_of(rows, index: int = 0):
+    """Return one part of those that are stacked."""
+    return tree.map_structure(lambda part: part[index], rows, none_is_leaf=False)
+
+
+def _size(rows: slice) -> int:
+    return rows.stop - rows.start
+
+
+def _stacked(batch, group: list[slice]) -> tuple:
+    def stacked(array):
+        rows = array[group[0].start : group[-1].stop]
+        return ops.reshape(rows, (len(group), _size(group[0]), *array.shape[1:]))
+
+    starts = np.array([rows.start for rows in group], "int32")
+    return starts, tree.map_structure(stacked, batch, none_is_leaf=False)

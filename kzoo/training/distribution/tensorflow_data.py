@@ -56,9 +56,14 @@ def shared(dataset, native, micro_batches: int = 1):
         own = as_tf_dataset(_OwnRows(batches, parts, dataset.element_spec))
         result = own.map(lambda *given: {SHARES: given})
     else:
-        result = dataset.map(lambda *given: {SHARES: _cut(_joined(given), parts)})
+        several = isinstance(dataset.element_spec, tuple)  # then taken apart by `map`
+        result = dataset.map(
+            lambda *given: {SHARES: _cut(given if several else given[0], parts)}
+        )
     result = result.prefetch(2)
-    result.whole_spec = dataset.element_spec
+    result.whole_spec = tree.map_structure(
+        lambda spec: spec if hasattr(spec, "shape") else None, dataset.element_spec
+    )
     return result
 
 
@@ -83,16 +88,11 @@ def _local(native) -> range:
     return local_replicas(native) if native.num_replicas_in_sync > 1 else range(1)
 
 
-def _joined(parts: tuple):
-    # `map` hands the parts of a tuple over one by one, anything else as it is.
-    return parts[0] if len(parts) == 1 else parts
-
-
 def _cut(batch, shares: list[Share]) -> tuple:
     """Return the rows of each share of a batch of tensors."""
     import tensorflow as tf
 
-    first_part = tree.flatten(batch)[0]
+    first_part = next(part for part in tree.flatten(batch) if tf.is_tensor(part))
     known, size = first_part.shape[0], tf.shape(first_part)[0]
 
     def start(share: Share, index: int):
@@ -104,7 +104,9 @@ def _cut(batch, shares: list[Share]) -> tuple:
             own = share.rows(known)
         else:
             own = slice(start(share, share.index), start(share, share.index + 1))
-        return tree.map_structure(lambda part: part[own], batch)
+        return tree.map_structure(
+            lambda part: part[own] if tf.is_tensor(part) else part, batch
+        )
 
     return tuple(rows(share) for share in shares)
 

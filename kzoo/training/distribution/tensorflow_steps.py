@@ -91,13 +91,10 @@ class TensorFlowSteps(ShareSteps):
         """Return gradients, None where there is none, the loss and sums of a part."""
         import tensorflow as tf
 
-        start, total = part.weights.start, part.weights.total
-        place = tf.cast(start, tf.int32), tf.cast(total, tf.int32)
-        with global_rows.of_global_batch(*place, last=part.last):
-            with tf.GradientTape() as tape:
-                loss, sums = self._computed(part, training=True)
-                scaled = self.optimizer.scale_loss(loss)
-            return [*tape.gradient(scaled, trained), loss, *sums]
+        with tf.GradientTape() as tape:
+            loss, sums = self._computed(part, training=True)
+            scaled = self.optimizer.scale_loss(loss)
+        return [*tape.gradient(scaled, trained), loss, *sums]
 
     def test_step(self, data):
         """Evaluate a replica's share of a batch, and return the batch's logs."""
@@ -178,7 +175,11 @@ class TensorFlowSteps(ShareSteps):
         import tensorflow as tf
 
         given = {"training": training} if self._call_has_training_arg else {}
-        y_pred = self(part.x, **given)
+        start, total = part.weights.start, part.weights.total
+        place = tf.cast(start, tf.int32), tf.cast(total, tf.int32)
+        with global_rows.of_global_batch(*place, last=part.last) as own:
+            y_pred = self(part.x, **given)
+        global_rows.put_back(own)
         known = [(v, tf.convert_to_tensor(v)) for v in self._regularised()]
         loss, sums = self._judged(y_pred, part, training, known)
         return loss, [tf.convert_to_tensor(value) for value in sums]

@@ -132,14 +132,11 @@ def add_gradients(variables: list) -> None:
     """
     import torch.distributed
 
-    found = [v.value.grad for v in variables if v.value.grad is not None]
-    if not found or group.size() == 1:
+    if group.size() == 1:
         return
-    flat = torch.cat([gradient.reshape(-1) for gradient in found])
-    torch.distributed.all_reduce(flat)
-    parts = torch.split(flat, [gradient.numel() for gradient in found])
-    for gradient, part in zip(found, parts, strict=True):
-        gradient.copy_(part.view_as(gradient))
+    for variable in variables:
+        if variable.value.grad is not None:
+            torch.distributed.all_reduce(variable.value.grad)
 
 
 def _gathered(rows: int) -> list[int]:

@@ -4,12 +4,12 @@ import contextlib
 import warnings
 
 import keras
-from keras import tree
+from keras import ops, tree
 
 from kzoo.layers import global_rows
 from kzoo.training.distribution import group
 from kzoo.training.distribution.share_losses import Part, share_losses
-from kzoo.training.distribution.share_steps import ShareSteps
+from kzoo.training.distribution.share_steps import ShareSteps, in_groups, part_of
 from kzoo.training.distribution.torch_rows import (
     add_gradients,
     added,
@@ -47,23 +47,21 @@ class TorchSteps(ShareSteps):
         """Take a step on this process's rows, and return the logs of the batch."""
         if group.size() == self._micro_batches == 1:
             return self._step_alone(data)
-        import torch
-
-        parts = self._received(data)
+        parts, variables = self._received(data), self.trainable_weights
         one = self._micro_batches <= group.size()
         model = self._parallel() if one else self
         self.zero_grad()
         done = []
         for part in parts:
             # Keras draws from torch's own generators where a layer has no seed.
-            with contextlib.nullcontext() if part.last else torch.random.fork_rng():
+            with _drawn_again(part.last):
                 loss, sums = self._computed(model, part, training=True)
-                if self.trainable_weights:
+                if variables:
                     self.optimizer.scale_loss(loss).backward()
             done = _added(done, [loss.detach(), *sums])
         if not one:
-            add_gradients(self.trainable_weights)
-        self._descend()
+            add_gradients(variables)
+        self._descend(variables)
         return self._noted(*added(done), rows=parts[0].weights.total)
 
     def test_step(self, data):
@@ -75,6 +73,18 @@ class TorchSteps(ShareSteps):
             loss, sums = self._computed(self, part, training=False)
             done = _added(done, [loss, *sums])
         return self._noted(*added(done), rows=parts[0].weights.total)
+
+    def predict_step(self, data):
+        """Return the outputs of a batch."""
+        if self._micro_batches == 1:
+            return super().predict_step(data)
+        step, outputs = super().predict_step, []
+        for starts, rows in in_groups(data, self._micro_batches):
+            for index in range(len(starts)):
+                outputs.append(step(part_of(rows, index)))
+        if len(outputs) == 1:
+            return outputs[0]
+        return tree.map_structure(lambda *each: ops.concatenate(each), *outputs)
 
     def _received(self, data) -> list[Part]:
         share_losses(self)
@@ -96,16 +106,15 @@ class TorchSteps(ShareSteps):
         )
         rows = next(part for part in tree.flatten(x) if part is not None).shape[0]
         self._loss_tracker.update_state(loss.detach(), sample_weight=rows)
-        if self.trainable_weights:
+        if variables := self.trainable_weights:
             self.optimizer.scale_loss(loss).backward()
-        self._descend()
+        self._descend(variables)
         return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
 
-    def _descend(self) -> None:
-        """Have the optimizer take its step along the gradients that there are."""
+    def _descend(self, variables: list) -> None:
+        """Have the optimizer take its step along the gradients of variables."""
         import torch
 
-        variables = self.trainable_weights
         if not variables:
             warnings.warn("No weight of the model is trainable.", stacklevel=2)
             return
@@ -117,8 +126,9 @@ class TorchSteps(ShareSteps):
         """Return a part's share of the loss, and what it adds to the metrics."""
         given = {"training": training} if self._call_has_training_arg else {}
         place = part.weights.start, part.weights.total
-        with global_rows.of_global_batch(*place, last=part.last):
+        with global_rows.of_global_batch(*place, last=part.last) as own:
             y_pred = model(part.x, **given)
+        global_rows.put_back(own)
         known = [(v, v.value) for v in self._regularised()]
         loss, sums = self._judged(y_pred, part, training, known)
         return loss, [value.detach() for value in sums]
@@ -152,6 +162,20 @@ def _sum(_, bucket):
 
     work = torch.distributed.all_reduce(bucket.buffer(), async_op=True)
     return work.get_future().then(lambda done: done.value()[0])
+
+
+def _drawn_again(last: bool):
+    """Return a scope that leaves torch's own generators as they were.
+
+    Keras draws from them for layers that have no seed, and all rows of a batch are
+    drawn from one state: they move on with its last part.
+    """
+    import torch
+
+    if last:
+        return contextlib.nullcontext()
+    on_gpu = torch.cuda.is_available()
+    return torch.random.fork_rng([torch.cuda.current_device()] if on_gpu else [])
 
 
 def _added(values: list, others: list) -> list:
