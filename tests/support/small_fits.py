@@ -3,6 +3,8 @@
 import keras
 import numpy as np
 
+from kzoo import layers, training
+
 ROWS, BATCH = 22, 4  # six steps, the last one smaller
 STEPS = -(-ROWS // BATCH)
 
@@ -38,3 +40,37 @@ def small_fit(model, *callbacks, epochs=2, validate=True, **kwargs):
         verbose=0,
         **kwargs,
     )
+
+
+def mean_squares(strategy, **options):
+    """Fit a plain Keras model: weighted rows, a sparse table, dropout, a regulariser.
+
+    Args:
+        strategy: Of `kzoo.training.strategy`.
+        **options: Of `compile`.
+
+    Returns:
+        The model; and its history, with what it evaluates and predicts.
+    """
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 11, (9, 3))
+    y = rng.normal(size=(9, 2)).astype("float32")
+    weights = rng.uniform(0, 3, 9).astype("float32")
+    training.set_seed(2)
+    with strategy.scope():
+        inputs = keras.Input((3,), dtype="int32")
+        z = keras.layers.Embedding(11, 5)(inputs)
+        z = layers.Dropout(0.2)(keras.layers.Flatten()(z))
+        outputs = keras.layers.Dense(2, kernel_regularizer="l2")(z)
+        model = training.distributed(keras.Model(inputs, outputs))
+        model.compile(
+            keras.optimizers.Adam(0.01, epsilon=1e-3, global_clipnorm=0.1),
+            loss=keras.losses.MeanSquaredError(),
+            metrics=["mae"],
+            **options,
+        )
+    kwargs = {"batch_size": 4, "shuffle": False, "verbose": 0}
+    history = model.fit(x, y, sample_weight=weights, epochs=3, **kwargs).history
+    history["evaluated"] = model.evaluate(x, y, batch_size=4, verbose=0)
+    history["predicted"] = model.predict(x, batch_size=4, verbose=0)
+    return model, history

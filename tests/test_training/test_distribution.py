@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from support import several_outputs
 from support.language_models import random_stream
+from support.small_fits import mean_squares
 from support.trainings import (
     FAMILIES,
     data_of,
@@ -140,37 +141,11 @@ def test_two_devices_train_as_one():
     np.testing.assert_allclose(predicted, expected, rtol=1e-4, atol=1e-6)
 
 
-def mean_squares(scope, **options):
-    """Train a plain Keras model whose rows have weights and whose table is sparse."""
-    rng = np.random.default_rng(0)
-    x = rng.integers(0, 11, (9, 3))
-    y = rng.normal(size=(9, 2)).astype("float32")
-    weights = rng.uniform(0, 3, 9).astype("float32")
-    training.set_seed(2)
-    with scope:
-        inputs = keras.Input((3,), dtype="int32")
-        z = keras.layers.Embedding(11, 5)(inputs)
-        z = keras.layers.Flatten()(z)
-        outputs = keras.layers.Dense(2, kernel_regularizer="l2")(z)
-        model = training.distributed(keras.Model(inputs, outputs))
-        model.compile(
-            keras.optimizers.Adam(0.01, epsilon=1e-3, global_clipnorm=0.1),
-            loss=keras.losses.MeanSquaredError(),
-            metrics=["mae"],
-            **options,
-        )
-    kwargs = {"batch_size": 4, "shuffle": False, "verbose": 0}
-    history = model.fit(x, y, sample_weight=weights, epochs=3, **kwargs).history
-    history["evaluated"] = model.evaluate(x, y, batch_size=4, verbose=0)
-    return model, history
-
-
 @tensorflow_only
 def test_any_keras_model_trains_as_on_one_device():
     """Arrays, a regulariser, sparse gradients of a table, several steps in one."""
-    one, history = mean_squares(training.strategy("none").scope())
-    scope = training.strategy("mirrored").scope()
-    two, shared = mean_squares(scope, steps_per_execution=2)
+    one, history = mean_squares(training.strategy("none"))
+    two, shared = mean_squares(training.strategy("mirrored"), steps_per_execution=2)
     assert difference(one, two) < TOLERANCE
     for name, values in history.items():
         np.testing.assert_allclose(shared[name], values, rtol=1e-5)
