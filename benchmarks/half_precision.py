@@ -6,8 +6,8 @@ python benchmarks/half_precision.py --backend jax --rates 1e-4 3e-3
 
 Trains a small model of each family (dropout, clipped gradients, last batches that are
 smaller; the tests' own) on one device and on two, 51 steps, and prints the greatest
-difference of a weight as a share of its matrix's greatest entry; of batches that the one
-device computes whole, and in two parts as the others do. Beside it stands what one
+difference of a weight as a share of its matrix's greatest entry; of batches that the
+one device computes whole, and in two parts as the others do. Beside it stands what one
 device makes of weights of which one in ten starts one last digit away: no two devices
 that round in another order can be nearer than that for long. On torch, whose devices
 are processes, that alone.
