@@ -14,11 +14,17 @@ from kzoo.training.distribution.jax_devices import (
 from kzoo.training.distribution.share_losses import (
     Part,
     ShareWeights,
-    given_weights,
+    known_sums,
     share_losses,
     sums_of_weights,
 )
-from kzoo.training.distribution.share_steps import ShareSteps, first, in_groups, part_of
+from kzoo.training.distribution.share_steps import (
+    ShareSteps,
+    concatenated,
+    first,
+    in_groups,
+    part_of,
+)
 
 
 class JaxSteps(ShareSteps):
@@ -92,6 +98,9 @@ class JaxSteps(ShareSteps):
 
     def predict_step(self, state, data):
         """Return the outputs of a batch, of which each device computes its rows."""
+        if (count := self._parts_of_a_device()) == 1:
+            outputs, state = super().predict_step(state, share_rows(data, self))
+            return on_every_device(outputs, self), state
         step, (trained, others) = super().predict_step, state
 
         def predicted(others, rows):
@@ -99,17 +108,14 @@ class JaxSteps(ShareSteps):
             return others, outputs
 
         outputs = []
-        for rows in in_groups(data, self._parts_of_a_device()):
+        for rows in in_groups(data, count):
             if len(rows[0]) == 1:
                 others, found = predicted(others, part_of(rows))
             else:
                 others, found = _scan(predicted, others, rows)
                 found = tree.map_structure(_joined, found)
             outputs.append(found)
-        if len(outputs) > 1:
-            joined = tree.map_structure(lambda *each: ops.concatenate(each), *outputs)
-            outputs = [joined]
-        return on_every_device(outputs[0], self), others
+        return on_every_device(concatenated(outputs), self), others
 
     def _parts_of_a_device(self) -> int:
         if self._micro_batches == 1:
@@ -140,8 +146,7 @@ class JaxSteps(ShareSteps):
         def added(carry, rows, last=False):
             start, part = rows[0], share_rows(rows[1], self)
             x, y, weights = keras.utils.unpack_x_y_sample_weight(part)
-            pairs = zip(sums_of_weights(weights), whole, strict=True)
-            known = dict(zip(map(id, given_weights(weights)), pairs, strict=True))
+            known = known_sums(weights, sums_of_weights(weights), whole)
             weighed = ShareWeights(first(x).shape[0], start, size, known)
             sums, before = carry
             before, values = computed(before, Part(x, y, weights, weighed, last=last))
@@ -161,10 +166,7 @@ class JaxSteps(ShareSteps):
             if carry[0] is None:
                 one = part_of(rows)
                 shapes, _ = jax.eval_shape(added, carry, one)
-                zeros = tree.map_structure(
-                    lambda x: ops.zeros(x.shape, x.dtype), shapes
-                )
-                carry = zeros, others
+                carry = tree.map_structure(_zeros, shapes), others
             carry, _ = _scan(lambda *of: (added(*of), None), carry, rows)
         return added(carry, part_of(last), last=True)
 

@@ -96,14 +96,25 @@ class Part:
     last: bool = True
 
 
-def given_weights(sample_weight) -> list:
-    """Return the arrays of weights that a batch has."""
-    return [part for part in tree.flatten(sample_weight) if part is not None]
-
-
 def sums_of_weights(sample_weight) -> list:
-    """Return the sum of each array of weights, float32."""
-    return [ops.sum(ops.cast(part, "float32")) for part in given_weights(sample_weight)]
+    """Return the sum of each array of weights that some rows have, float32."""
+    return [ops.sum(ops.cast(part, "float32")) for part in _given(sample_weight)]
+
+
+def known_sums(sample_weight, own: list, whole: list) -> dict[int, tuple]:
+    """Return what `ShareWeights` knows of weights.
+
+    Args:
+        sample_weight: Those of the rows, as `fit` has them, or None.
+        own: The sum of each array of them.
+        whole: The sums over the global batch.
+    """
+    pairs = zip(own, whole, strict=True)
+    return dict(zip(map(id, _given(sample_weight)), pairs, strict=True))
+
+
+def _given(sample_weight) -> list:
+    return [part for part in tree.flatten(sample_weight) if part is not None]
 
 
 class LossOfShare:

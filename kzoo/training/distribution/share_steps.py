@@ -88,10 +88,6 @@ class ShareSteps:
                     "Train on one device and in whole batches.",
                 )
 
-    def _regularised(self) -> list:
-        """Return the weights that Keras's scopes are asked for: the regularised."""
-        return [v for v in self.trainable_variables if v.regularizer is not None]
-
     def _added_up(self) -> list:
         """Return the metrics' variables that the rows of a batch add to."""
         losses = [self._loss_tracker, *self._losses_of_outputs()]
@@ -160,6 +156,13 @@ def in_groups(batch, count: int, last_alone: bool = False) -> list[tuple]:
 def part_of(rows, index: int = 0):
     """Return one part of those that are stacked."""
     return tree.map_structure(lambda part: part[index], rows, none_is_leaf=False)
+
+
+def concatenated(outputs: list):
+    """Return the outputs of a batch, of those of its parts."""
+    if len(outputs) == 1:
+        return outputs[0]
+    return tree.map_structure(lambda *each: ops.concatenate(each), *outputs)
 
 
 def _size(rows: slice) -> int:

@@ -11,11 +11,11 @@ from kzoo.training.distribution import group
 from kzoo.training.distribution.share_losses import (
     Part,
     ShareWeights,
-    given_weights,
+    known_sums,
     share_losses,
     sums_of_weights,
 )
-from kzoo.training.distribution.share_steps import ShareSteps, first
+from kzoo.training.distribution.share_steps import ShareSteps, concatenated, first
 from kzoo.training.distribution.tensorflow_data import Sharing, own_parts
 from kzoo.training.distribution.tensorflow_updates import hold_in_common, update_alone
 
@@ -79,9 +79,8 @@ class TensorFlowSteps(ShareSteps):
             # Known by themselves, or TensorFlow sums what they are sums of as it likes.
             done = _added(done, tf.tuple(values)) if done else values
         known = [i for i, value in enumerate(done) if value is not None]
-        for place, value in zip(
-            known, self._add([done[i] for i in known]), strict=True
-        ):
+        sums = self._add([done[i] for i in known])
+        for place, value in zip(known, sums, strict=True):
             done[place] = value
         gradients, judged = done[: len(trained)], done[len(trained) :]
         self.optimizer.apply_gradients(zip(gradients, trained, strict=True))
@@ -124,7 +123,7 @@ class TensorFlowSteps(ShareSteps):
             with _micro_batch(index, done):
                 outputs.append(step(part))
             done = keras.tree.flatten(outputs[-1])
-        outputs = keras.tree.map_structure(lambda *each: tf.concat(each, 0), *outputs)
+        outputs = concatenated(outputs)
         if native.num_replicas_in_sync == 1:
             return outputs
         local = len(native.extended.worker_devices)
@@ -162,8 +161,7 @@ class TensorFlowSteps(ShareSteps):
         total, *whole = tf.unstack(sums, num=1 + len(all_sums))
         parts = []
         for index, (x, y, weights) in enumerate(given):
-            pairs = zip(own[index], whole, strict=True)
-            known = dict(zip(map(id, given_weights(weights)), pairs, strict=True))
+            known = known_sums(weights, own[index], whole)
             add = self._add if len(given) == 1 else None
             weighed = ShareWeights(rows[index], start, total, known, replicas, add)
             parts.append(Part(x, y, weights, weighed, last=index == len(given) - 1))
@@ -180,8 +178,7 @@ class TensorFlowSteps(ShareSteps):
         with global_rows.of_global_batch(*place, last=part.last) as own:
             y_pred = self(part.x, **given)
         global_rows.put_back(own)
-        known = [(v, tf.convert_to_tensor(v)) for v in self._regularised()]
-        loss, sums = self._judged(y_pred, part, training, known)
+        loss, sums = self._judged(y_pred, part, training)
         return loss, [tf.convert_to_tensor(value) for value in sums]
 
     def _noted_of(self, part: Part, *judged):

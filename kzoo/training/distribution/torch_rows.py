@@ -10,7 +10,7 @@ from kzoo.training.distribution import group
 from kzoo.training.distribution.share_losses import (
     Part,
     ShareWeights,
-    given_weights,
+    known_sums,
     sums_of_weights,
 )
 from kzoo.training.distribution.share_steps import first
@@ -86,8 +86,7 @@ def received(batch: tuple, micro_batches: int = 1) -> list[Part]:
     whole = added([sum(each) for each in zip(*own, strict=True)])
     parts = []
     for index, (x, y, sample_weight) in enumerate(given):
-        pairs = zip(own[index], whole, strict=True)
-        known = dict(zip(map(id, given_weights(sample_weight)), pairs, strict=True))
+        known = known_sums(sample_weight, own[index], whole)
         rows = cuts[index]
         weights = ShareWeights(
             rows.stop - rows.start,

@@ -4,12 +4,17 @@ import contextlib
 import warnings
 
 import keras
-from keras import ops, tree
+from keras import tree
 
 from kzoo.layers import global_rows
 from kzoo.training.distribution import group
 from kzoo.training.distribution.share_losses import Part, share_losses
-from kzoo.training.distribution.share_steps import ShareSteps, in_groups, part_of
+from kzoo.training.distribution.share_steps import (
+    ShareSteps,
+    concatenated,
+    in_groups,
+    part_of,
+)
 from kzoo.training.distribution.torch_rows import (
     add_gradients,
     added,
@@ -82,9 +87,7 @@ class TorchSteps(ShareSteps):
         for starts, rows in in_groups(data, self._micro_batches):
             for index in range(len(starts)):
                 outputs.append(step(part_of(rows, index)))
-        if len(outputs) == 1:
-            return outputs[0]
-        return tree.map_structure(lambda *each: ops.concatenate(each), *outputs)
+        return concatenated(outputs)
 
     def _received(self, data) -> list[Part]:
         share_losses(self)
@@ -129,8 +132,7 @@ class TorchSteps(ShareSteps):
         with global_rows.of_global_batch(*place, last=part.last) as own:
             y_pred = model(part.x, **given)
         global_rows.put_back(own)
-        known = [(v, v.value) for v in self._regularised()]
-        loss, sums = self._judged(y_pred, part, training, known)
+        loss, sums = self._judged(y_pred, part, training)
         return loss, [value.detach() for value in sums]
 
     def _parallel(self):
