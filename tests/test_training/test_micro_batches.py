@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from support import several_outputs
 from support.groups import assert_trains_as_one_process
+from support.language_models import random_stream
 from support.small_fits import mean_squares
 from support.trainings import (
     FAMILIES,
@@ -17,9 +18,11 @@ from support.trainings import (
     trained,
 )
 
+import kzoo.data
 from kzoo import training
 from kzoo.errors import InputError
 from kzoo.layers import Dropout, global_rows
+from kzoo.models import GPT2CausalLM
 from kzoo.training.distribution import Share
 from kzoo.training.distribution.shares import of_replica
 
@@ -107,6 +110,27 @@ def test_fifty_steps_in_parts_are_those_of_two_devices(family, precision):
     two, parts = as_two_devices(family, precision=precision, epochs=17)
     assert difference(two[0], parts[0]) == 0
     assert_same_training(two, parts)
+
+
+@pytest.mark.tensorflow_only
+def test_batches_of_known_shapes_are_rewritten_as_those_of_two_devices():
+    """To the bit: TensorFlow rewrites a graph further where it knows the shapes."""
+
+    def weights(strategy):
+        training.set_seed(5)
+        with strategy.scope():
+            model = GPT2CausalLM(29, 64, 2, 2, 64)
+            training.compile_language_model(model, keras.optimizers.SGD(0.1))
+        stream = random_stream(30 * 64, vocabulary=29)
+        options = {"padding_mask": False, "steps_per_epoch": 1, "seed": 0}
+        batches = kzoo.data.packed(stream, 64, batch_size=12, **options)
+        assert batches.element_spec[1].shape == (12, 64)
+        model.fit(batches, verbose=0)
+        return model.get_weights()
+
+    two = weights(training.strategy("mirrored", devices=2))
+    for expected, found in zip(two, weights(in_parts(micro_batches=2)), strict=True):
+        np.testing.assert_array_equal(found, expected)
 
 
 def as_two_devices(family, **options):

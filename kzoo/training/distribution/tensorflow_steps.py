@@ -206,9 +206,10 @@ class TensorFlowSteps(ShareSteps):
 def _micro_batch(index: int, done: list) -> Iterator[None]:
     """Compute a part of a batch behind the one before.
 
-    What a part needs of memory is the next one's then. Operations have the names that
-    they have in another replica, but for what comes before them: TensorFlow adds up
-    gradients in the order of names, and half precision rounds by it.
+    What a part needs of memory is the next one's then. TensorFlow rewrites a graph by
+    names and by what waits for what, adds up gradients in the order of names among
+    others, and sums round by it. So operations have the names that they have in every
+    part, but for what comes before them, and only those that touch a variable wait.
 
     Args:
         index: Which part, from 0.
@@ -216,9 +217,13 @@ def _micro_batch(index: int, done: list) -> Iterator[None]:
     """
     import tensorflow as tf
 
-    named = tf.name_scope(f"part_{index}") if index else contextlib.nullcontext()
-    with named, tf.control_dependencies(_tensors(done)):
+    graph = tf.compat.v1.get_default_graph()
+    before = len(graph.get_operations())
+    with tf.name_scope(f"part_{index}"):
         yield
+    for operation in graph.get_operations()[before:] if done else ():
+        if any(each.dtype == tf.resource for each in operation.inputs):
+            operation._add_control_inputs([each.op for each in _tensors(done)])
 
 
 def _added(values: list, others: list) -> list:
