@@ -21,6 +21,7 @@ import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "tests"))
+FAMILIES = ("classifier", "gpt2", "translator")
 POLICIES = ("float32", "mixed_bfloat16", "mixed_float16")
 STRATEGIES = {"tensorflow": "mirrored", "jax": "data-parallel"}
 
@@ -31,6 +32,7 @@ def main():
     parser.add_argument("--backend", default=os.environ.get("KERAS_BACKEND", "jax"))
     parser.add_argument("--rates", type=float, nargs="+", default=[1e-4, 3e-3])
     parser.add_argument("--epochs", type=int, default=17, help="of three steps")
+    parser.add_argument("--families", nargs="+", choices=FAMILIES, default=FAMILIES)
     options = parser.parse_args()
     os.environ["KERAS_BACKEND"] = options.backend
     have_two_devices(options.backend)
@@ -52,12 +54,12 @@ def have_two_devices(backend):
 
 def rows(options):
     """Yield what was measured of each family, policy and rate."""
-    from support.trainings import FAMILIES, difference, trained
+    from support.trainings import difference, trained
 
     from kzoo import training
 
     strategy = STRATEGIES.get(options.backend)
-    for family in FAMILIES:
+    for family in options.families:
         for policy in POLICIES:
             for rate in options.rates:
 
