@@ -19,6 +19,26 @@ def attention(query, key, value, mask, scale: float, is_causal: bool = False):
     )
 
 
+def softmax(scores):
+    """Return `jax.nn.softmax` over the last axis, with y (g - sum(y g)) as gradient.
+
+    That is what its derivative is in terms of itself, y, the one thing kept for it;
+    JAX's own divides by sums, which XLA may turn into products and round otherwise.
+    """
+    import jax
+
+    @jax.custom_jvp
+    def softmax(scores):
+        return jax.nn.softmax(scores)
+
+    @softmax.defjvp
+    def tangents(primals, tangents):
+        y, (of_scores,) = softmax(*primals), tangents
+        return y, y * (of_scores - (y * of_scores).sum(-1, keepdims=True))
+
+    return softmax(scores)
+
+
 def whole_products(equation: str, a, b):
     """Return an `einsum` of two tensors, in their type, rounded once.
 

@@ -185,6 +185,8 @@ def attention_scores(query, key, mask, scale: float, bias=None, soft_cap=None):
         scores = ops.where(mask, scores, ops.cast(MASKED_SCORE, "float32"))
     if scores.shape[-1] == 1:  # all weight on the one key; Keras's softmax warns
         return ops.ones_like(scores, dtype=dtype)
+    if keras.backend.backend() == "jax":
+        return ops.cast(_module().softmax(scores), dtype)
     return ops.cast(ops.softmax(scores, axis=-1), dtype)
 
 

@@ -99,25 +99,20 @@ def test_two_workers_write_the_run_of_one(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("words_of", [words, nano_words], ids=["classifier", "gpt2"])
 def test_one_process_in_parts_writes_the_run_of_two(tmp_path, words_of):
-    """To the bit, in half precision, with clipping.
-
-    JAX adds up what devices send in an order of XLA's own, and half precision would
-    make more of that.
-    """
-    jax = BACKEND == "jax"
-    policy = "float32" if jax else "mixed_float16"
-    given = "--precision", policy, "--clip-norm", "0.5"
+    """To the bit, in half precision, with clipping."""
+    given = "--precision", "mixed_float16", "--clip-norm", "0.5", "--micro-batches", "2"
+    if BACKEND == "jax":  # where norms of Muon's matrices are summed as XLA likes
+        given = *given, "--optimizer", "adamw"
     done = launched(tmp_path / "two", *given, words_of=words_of)
     assert done.returncode == 0, done.stderr
-    parts = *given, "--strategy", "none", "--micro-batches", "2"
-    alone = launched(tmp_path / "one", *parts, workers=1, words_of=words_of)
-    assert alone.returncode == 0, alone.stderr
+    alone = *given, "--strategy", "none"
+    done = launched(tmp_path / "one", *alone, workers=1, words_of=words_of)
+    assert done.returncode == 0, done.stderr
     two, one = (
         load_file(tmp_path / run / "model.safetensors") for run in ("two", "one")
     )
-    near = {"rtol": 1e-3, "atol": 1e-4} if jax else {"rtol": 0}
     for name, value in one.items():
-        np.testing.assert_allclose(two[name], value, err_msg=name, **near)
+        np.testing.assert_array_equal(two[name], value, err_msg=name)
 
 
 @pytest.mark.slow

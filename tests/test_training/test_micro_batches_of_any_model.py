@@ -32,9 +32,17 @@ def fitted(make, strategy, *, x=None, method="fit", **options):
 
 def assert_parts_as_whole(make, **options):
     whole = fitted(make, training.strategy("none"), **options)
-    parts = fitted(make, in_parts(micro_batches=2), **options)
-    for value, expected in zip(parts, whole, strict=True):
-        np.testing.assert_allclose(value, expected, rtol=1e-5, atol=1e-6)
+    ways = [in_parts(micro_batches=2)]
+    if keras.backend.backend() == "jax":
+        ways.append(two_devices())
+    for way in ways:
+        parts = fitted(make, way, **options)
+        for value, expected in zip(parts, whole, strict=True):
+            np.testing.assert_allclose(value, expected, rtol=1e-5, atol=1e-6)
+
+
+def two_devices():
+    return training.strategy("data-parallel", devices=2, micro_batches=2)
 
 
 class Added(keras.layers.Layer):
@@ -65,6 +73,25 @@ def test_a_dropout_that_is_called_twice():
         return inputs, keras.layers.Dense(2)(drop(hidden))
 
     assert_parts_as_whole(make)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="runs in the JAX pass")
+@pytest.mark.parametrize("rows", [4, 5])
+def test_statistics_are_the_mean_of_the_devices(rows):
+    """Also where the last batch has no row for the second one."""
+    x = np.random.default_rng(1).normal(2, 3, size=(rows, 3)).astype("float32")
+    with two_devices().scope():
+        inputs = keras.Input((3,))
+        norm = keras.layers.BatchNormalization(momentum=0.9)
+        model = training.distributed(keras.Model(inputs, norm(inputs)))
+        model.compile("sgd", "mse")
+    model.fit(x, x, batch_size=4, shuffle=False, verbose=0)
+    of_devices = [0.1 * x[:2].mean(0), 0.1 * x[2:4].mean(0)]
+    if rows == 5:
+        of_devices = [np.mean(of_devices, axis=0)] * 2
+        of_devices[0] = 0.9 * of_devices[0] + 0.1 * x[4]
+    expected = np.mean(of_devices, axis=0)
+    np.testing.assert_allclose(norm.moving_mean.numpy(), expected, rtol=1e-5)
 
 
 def test_single_batches_are_cut_as_well():

@@ -1,15 +1,24 @@
 """The steps of a model that JAX trains on several devices."""
 
 import contextlib
+import functools
 
 import keras
 from keras import ops, tree
 
 from kzoo.layers import global_rows
 from kzoo.training.distribution.jax_devices import (
+    DataParallel,
+    ModelParallel,
     distribution_of,
     on_every_device,
     share_rows,
+)
+from kzoo.training.distribution.jax_rows import (
+    by_itself,
+    sums_of_devices,
+    unknown_zero,
+    zeros_of,
 )
 from kzoo.training.distribution.share_losses import (
     Part,
@@ -66,33 +75,36 @@ class JaxSteps(ShareSteps):
 
     def train_step(self, state, data):
         """Take a step, each device on its rows of the batch."""
-        if (count := self._parts_of_a_device()) == 1:
+        if self._micro_batches == 1:
             return super().train_step(state, share_rows(data, self))
         import jax
 
         trained, others, slots, metrics = state
         descent = jax.value_and_grad(self._scaled_loss, has_aux=True)
 
-        def computed(others, part: Part):
+        def computed(state, others, part: Part):
+            trained, slots = state
             (_, (values, others)), gradients = descent(trained, others, slots, part)
             return others, (gradients, values)
 
-        (gradients, values), others = self._sums(computed, others, data, count)
+        (gradients, values), others = self._sums(
+            computed, (trained, slots), others, data
+        )
         trained, slots = self.optimizer.stateless_apply(slots, gradients, trained)
         logs, metrics = self._noted_of(metrics, values, first(data).shape[0])
         return logs, (trained, others, slots, metrics)
 
     def test_step(self, state, data):
         """Evaluate a batch, each device its rows."""
-        if (count := self._parts_of_a_device()) == 1:
+        if self._micro_batches == 1:
             return super().test_step(state, share_rows(data, self))
         trained, others, metrics = state
 
-        def computed(others, part: Part):
+        def computed(trained, others, part: Part):
             loss, sums, others = self._computed(trained, others, part, training=False)
             return others, [loss, *sums]
 
-        values, others = self._sums(computed, others, data, count)
+        values, others = self._sums(computed, trained, others, data)
         logs, metrics = self._noted_of(metrics, values, first(data).shape[0])
         return logs, (trained, others, metrics)
 
@@ -124,49 +136,80 @@ class JaxSteps(ShareSteps):
         replicas = found.num_model_replicas if found else 1
         return max(self._micro_batches // replicas, 1)
 
-    def _sums(self, computed, others, data, count: int):
+    def _sums(self, computed, state, others, data):
         """Return what is computed of a batch's parts, added up, and the statistics.
+
+        Args:
+            computed: Returns the statistics of layers and the values, of a state,
+                those before, and a `Part`.
+            state: What is the same for all parts.
+            others: The statistics.
+            data: The batch.
+        """
+        import jax
+
+        share_losses(self)
+        weights = keras.utils.unpack_x_y_sample_weight(data)[2]
+        whole = first(data).shape[0], sums_of_weights(weights)
+        sums = functools.partial(self._sums_of_parts, computed, whole)
+        found = distribution_of(self)
+        if isinstance(found, DataParallel):
+            mesh = found.device_mesh.backend_mesh
+            sums = sums_of_devices(sums, state, others, data, mesh, self._micro_batches)
+        else:
+            sums = sums(state, others, data, 0, self._parts_of_a_device())
+        return jax.lax.optimization_barrier(sums)
+
+    def _sums_of_parts(self, computed, whole, state, others, rows, start, count: int):
+        """Return what is computed of rows, added up, and the statistics.
 
         Parts of one size are a loop, so that they take turns in the same memory and
         are compiled once; the last one, in which generators move on, stands behind it.
 
         Args:
-            computed: Returns the statistics of layers and the values, of those before
-                and a `Part`.
-            others: The statistics.
-            data: The batch.
-            count: How many parts each device computes.
+            computed: As in `_sums`.
+            whole: How many rows the batch has, and the sums of their weights.
+            state: As in `_sums`.
+            others: As in `_sums`.
+            rows: A structure of the rows.
+            start: How many rows of the batch come before them.
+            count: In how many parts they are computed.
         """
         import jax
 
-        share_losses(self)
-        size = first(data).shape[0]
-        whole = sums_of_weights(keras.utils.unpack_x_y_sample_weight(data)[2])
+        size, sums_of_whole = whole
+        zero = unknown_zero(rows)
+        cut = isinstance(distribution_of(self), ModelParallel)
+
+        def of_part(state, others, rows, last):
+            place, (x, y, weights) = rows
+            known = known_sums(weights, sums_of_weights(weights), sums_of_whole)
+            weighed = ShareWeights(first(x).shape[0], place, size, known)
+            return computed(state, others, Part(x, y, weights, weighed, last=last))
 
         def added(carry, rows, last=False):
-            start, part = rows[0], share_rows(rows[1], self)
-            x, y, weights = keras.utils.unpack_x_y_sample_weight(part)
-            known = known_sums(weights, sums_of_weights(weights), whole)
-            weighed = ShareWeights(first(x).shape[0], start, size, known)
-            sums, before = carry
-            before, values = computed(before, Part(x, y, weights, weighed, last=last))
-            # Computed by themselves, as on two devices: XLA rounds to half precision
-            # where it stores, and what it sums as it goes it does not store.
-            values = jax.lax.optimization_barrier(values)
+            sums, others = carry
+            compute, place = functools.partial(of_part, last=last), start + rows[0]
+            part = keras.utils.unpack_x_y_sample_weight(rows[1])
+            if cut:  # weights are, and so are the products of a part
+                part = share_rows(part, self)
+                others, values = compute(state, others, (place, part))
+                values = jax.lax.optimization_barrier(values)
+            else:
+                rows = place + zero, part
+                others, values = by_itself(compute, zero, state, others, rows)
             if sums is not None:
                 values = tree.map_structure(ops.add, sums, values)
-            return values, before
+            return values, others
 
-        *groups, last = in_groups(data, count, last_alone=True)
+        *groups, last = in_groups(rows, count, last_alone=True)
         carry = None, others
         for rows in groups:
             if len(rows[0]) == 1:
                 carry = added(carry, part_of(rows))
                 continue
             if carry[0] is None:
-                one = part_of(rows)
-                shapes, _ = jax.eval_shape(added, carry, one)
-                carry = tree.map_structure(_zeros, shapes), others
+                carry = zeros_of(added, carry, part_of(rows))[0], others
             carry, _ = _scan(lambda *of: (added(*of), None), carry, rows)
         return added(carry, part_of(last), last=True)
 
@@ -212,10 +255,6 @@ def _scan(function, carry, rows):
     import jax
 
     return jax.lax.scan(function, carry, rows)
-
-
-def _zeros(like):
-    return ops.zeros(like.shape, like.dtype)
 
 
 def _joined(parts):
