@@ -7,7 +7,7 @@ python benchmarks/half_precision.py --backend jax --rates 1e-4 3e-3
 Trains a small model of each family (dropout, clipped gradients, last batches that are
 smaller; the tests' own) on one device and on two, 51 steps, and prints the greatest
 difference of a weight as a share of its matrix's greatest entry; of batches that the
-one device computes whole, and in two parts as the others do. Beside it stands what one
+one device computes whole, and that all compute in two parts. Beside it stands what one
 device makes of weights of which one in ten starts one last digit away: no two devices
 that round in another order can be nearer than that for long. On torch, whose devices
 are processes, that alone.
@@ -63,10 +63,10 @@ def rows(options):
         for policy in POLICIES:
             for rate in options.rates:
 
-                def run(name="none", family=family, policy=policy, rate=rate):
-                    sizes = {} if name in ("none", "parts") else {"devices": 2}
-                    if name == "parts":
-                        name, sizes = "none", {"micro_batches": 2}
+                def run(name="none", parts=1, family=family, policy=policy, rate=rate):
+                    sizes = {} if name == "none" else {"devices": 2}
+                    if parts > 1:
+                        sizes["micro_batches"] = parts
                     made = training.strategy(name, **sizes)
                     asked = {"precision": policy, "learning_rate": rate}
                     model, _ = trained(family, made, epochs=options.epochs, **asked)
@@ -76,9 +76,9 @@ def rows(options):
                 found = {"backend": options.backend, "family": family}
                 found |= {"policy": policy, "rate": rate}
                 if strategy:
-                    two = run(strategy)
-                    found[strategy] = float(difference(one, two))
-                    found["in parts"] = float(difference(run("parts"), two))
+                    found[strategy] = float(difference(one, run(strategy)))
+                    one_in_parts, two_in_parts = run(parts=2), run(strategy, parts=2)
+                    found["in parts"] = float(difference(one_in_parts, two_in_parts))
                 with last_digits_away():
                     found["a last digit"] = float(difference(one, run()))
                 yield found

@@ -166,6 +166,7 @@ def test_one_loop_and_every_weight_once(artefact, model):
     assert len(body.output) == 1 + 4 + 2 * 2
 
 
+@pytest.mark.slow
 def test_validate_passes_later_and_sees_another_model(artefact, model):
     assert kzoo.export.validate(artefact[0], model).passed
     other = make_model()

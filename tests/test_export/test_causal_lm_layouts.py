@@ -104,6 +104,7 @@ def test_a_loop_over_the_decoder_is_generate(huggingface_folder, model):
     assert found == model.generate(PROMPTS, max_new_tokens=11)
 
 
+@pytest.mark.slow
 def test_tf_serving(model, tmp_path):
     folder = tmp_path / "models"
     report = kzoo.export.to_saved_model(model, folder, layout="tf-serving", version=3)

@@ -100,6 +100,7 @@ def test_int8_rounds_to_the_nearest_of_255():
     np.testing.assert_allclose(y, table @ table.T, atol=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["float16", "int4"])
 def test_other_precisions_go_into_the_loop(model, precision, tmp_path):
     folder = tmp_path / "artefact"

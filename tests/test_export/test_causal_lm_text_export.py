@@ -119,6 +119,7 @@ print(json.dumps([texts, packages]))
 """
 
 
+@pytest.mark.slow
 def test_the_saved_model_serves_where_only_tensorflow_is(saved_model_folder, model):
     done = subprocess.run(
         [sys.executable, "-c", CLIENT, saved_model_folder[0], json.dumps(PROMPTS)],
@@ -187,6 +188,7 @@ def test_what_is_drawn_has_the_distribution_of_the_host(temperature, top_k, top_
     assert chi_square < freedom + 4 * np.sqrt(2 * freedom)
 
 
+@pytest.mark.slow
 def test_a_model_of_characters(tmp_path):
     """Its vocabulary has no unknown token and no end: what it lacks is left out."""
     model = lettered_gpt2(num_layers=1)

@@ -32,7 +32,13 @@ def roberta(make_classifier):
     )
 
 
-@pytest.mark.parametrize("write", [kzoo.export.to_onnx, kzoo.export.to_saved_model])
+@pytest.mark.parametrize(
+    "write",
+    [
+        kzoo.export.to_onnx,
+        pytest.param(kzoo.export.to_saved_model, marks=pytest.mark.slow),
+    ],
+)
 def test_text_forms_are_validated(write, roberta, tmp_path):
     report = write(roberta, tmp_path / "artefact", texts=MORE_TEXTS)
     assert report.passed, report.summary()

@@ -64,6 +64,7 @@ def test_the_other_of_two_equal_tokens_is_excused_and_no_third():
     assert not plan.explains(0, 0, wrong)
 
 
+@pytest.mark.slow
 def test_what_follows_a_tie_is_the_models_too():
     model = small_gpt2()
     _, ids = answers_of(model, 17)
@@ -90,6 +91,7 @@ def test_nobody_is_asked_for_ever():
     assert len(asked) == 3 * 9
 
 
+@pytest.mark.slow
 def test_equal_beams_of_a_translator():
     model = small_translator(num_layers=1)
     options = SearchOptions(num_beams=3, max_new_tokens=11)

@@ -91,7 +91,7 @@ def stripped(rows):
 @pytest.mark.parametrize(
     ("name", "beams", "penalty"),
     [
-        ("marian", 1, 1.0),
+        pytest.param("marian", 1, 1.0, marks=pytest.mark.slow),
         ("marian", 4, 1.0),
         pytest.param("marian", 5, -0.7, marks=pytest.mark.slow),
         pytest.param("pre_norm_two_vocabularies", 1, 0.0, marks=pytest.mark.slow),
@@ -117,6 +117,7 @@ def test_ids_and_scores_are_those_of_the_host(name, beams, penalty):
     assert len({tuple(row) for row in wanted}) > 2
 
 
+@pytest.mark.slow
 def test_rows_end_at_unlike_steps():
     options = {**MODELS["pre_norm_two_vocabularies"], "logits_bias": True}
     model = small_translator(seed=1, **options)

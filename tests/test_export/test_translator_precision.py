@@ -85,6 +85,7 @@ def test_weights_that_say_something_else_are_refused(tmp_path, monkeypatch):
     assert not (tmp_path / "a").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["float16", "int4"])
 def test_other_precisions_open(model, precision):
     subject = TranslatorSubject(model, SearchOptions(num_beams=2, max_new_tokens=7))

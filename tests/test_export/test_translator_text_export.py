@@ -13,7 +13,8 @@ from support.spoken_translator import GERMAN, spoken_translator
 import kzoo.export
 from kzoo.export.graph_tokenizers import extensions_library
 
-pytestmark = pytest.mark.tensorflow_only
+# The command line's tests export and validate a translator of texts in the quick suite.
+pytestmark = [pytest.mark.tensorflow_only, pytest.mark.slow]
 
 TEXTS = [
     *GERMAN,

@@ -166,7 +166,9 @@ def test_lost_steps_end_a_training_where_they_did(bad, in_a_row):
 
 
 @pytest.mark.skipif(BACKEND == "torch", reason="one step per execution on torch")
-@pytest.mark.parametrize("in_a_row", [1, 3])
+@pytest.mark.parametrize(
+    "in_a_row", [pytest.param(1, marks=pytest.mark.slow_on("tensorflow", "jax")), 3]
+)
 @pytest.mark.parametrize("bad", [(1,), (0, 1), (1, 2, 3), (2, 3, 4), (4, 5)])
 def test_lost_steps_end_it_too_where_three_are_taken_at_once(bad, in_a_row):
     assert_ends_as_with_keras(bad, in_a_row, 3)

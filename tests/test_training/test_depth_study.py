@@ -75,6 +75,7 @@ def test_the_recorded_gradients_are_those_of_the_backend():
         assert_close(np.array(row["gradient"]), np.array(expected), 1e-4)
 
 
+@pytest.mark.slow_on("tensorflow")
 def test_a_plain_stack_loses_its_gradient_with_depth_and_pre_does_not():
     ratios = {}
     for name in ("plain", "pre", "deep-norm"):

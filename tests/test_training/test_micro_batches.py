@@ -73,9 +73,8 @@ def test_parts_of_replicas_are_the_batch(size, micro_batches):
         assert np.array_equal(own, rows[share.rows(size)])
 
 
-@pytest.mark.parametrize(
-    "micro_batches", [2, pytest.param(9, marks=pytest.mark.slow_on("tensorflow"))]
-)
+@pytest.mark.slow_on("tensorflow", "jax")
+@pytest.mark.parametrize("micro_batches", [2, 9])
 def test_parts_train_as_the_batch(micro_batches):
     """With clipping, dropout, weights of rows, and fewer rows than parts."""
     data = {"count": 9, "batch_size": 4}
@@ -98,6 +97,7 @@ def test_fifty_steps_in_parts(family):
     assert_same_training(whole, trained(family, in_parts(micro_batches=3), **options))
 
 
+@pytest.mark.slow_on("tensorflow")
 @pytest.mark.skipif(BACKEND == "torch", reason="devices are processes on PyTorch")
 def test_parts_of_one_device_round_as_two_devices():
     """Half precision rounds gradients of activations, whose sums depend on the rows."""
