@@ -96,6 +96,7 @@ def test_adapters_are_trained_and_saved_as_kernels(family, data, runs, tmp_path,
         assert attends or head, name
 
 
+@pytest.mark.slow_on("jax")
 @pytest.mark.parametrize("family", FAMILIES)
 def test_frozen_weights_stay(family, data, runs, tmp_path, capfd):
     out = tmp_path / "run"

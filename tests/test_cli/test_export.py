@@ -39,6 +39,7 @@ def test_one_changed_byte_is_status_1_with_the_report(
     assert done.json["passed"] is False
 
 
+@pytest.mark.slow
 def test_a_saved_model_for_people(small_run, tmp_path, capfd):
     out = tmp_path / "served"
     done = command(capfd, "export", small_run, "--to", "saved-model", "--out", out)

@@ -94,6 +94,7 @@ def test_ctrl_c_saves_too_and_resume_starts_where_there_is_nothing(
     assert len(outcome(out)[2]) == 3
 
 
+@pytest.mark.slow_on("tensorflow", "jax")
 def test_checkpoints_are_not_passed_over(tmp_path, capfd, monkeypatch):
     out = tmp_path / "run"
     end_after(monkeypatch, 2, signal.SIGTERM)

@@ -177,6 +177,7 @@ def test_validate_passes_later_and_sees_another_model(artefact, model):
     assert any("generate" in reason for reason in report.reasons)
 
 
+@pytest.mark.slow
 def test_a_mixed_precision_model_is_exported_in_float32(tmp_path):
     model = make_model(dtype="mixed_bfloat16", num_layers=1)
     report = kzoo.export.to_saved_model(model, tmp_path / "artefact")

@@ -179,6 +179,7 @@ def test_openvino_opens_the_ids_form(onnx_folder, bert):
     np.testing.assert_allclose(found, np.array(wanted), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_the_example_client_needs_onnxruntime_alone(onnx_folder, bert):
     script = pathlib.Path(__file__).parents[2] / "examples/serve_with_onnxruntime.py"
     command = [sys.executable, script, onnx_folder[0]]

@@ -40,6 +40,7 @@ def bodies(graph):
     ]
 
 
+@pytest.mark.slow
 def test_int8_goes_into_the_loop_and_keeps_one_table(model, tmp_path):
     folder = tmp_path / "artefact"
     report = kzoo.export.to_onnx(model, folder, precision="int8", num_beams=2)

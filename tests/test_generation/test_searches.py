@@ -18,6 +18,7 @@ def log_softmax(logits):
     return shifted - np.log(np.exp(shifted).sum())
 
 
+@pytest.mark.slow_on("tensorflow")
 def test_wide_beams_find_the_most_probable_of_all_texts():
     """Half the vocabulary, two steps: compared with every text there is."""
     model = small_gpt2(vocabulary_size=8, seed=2)

@@ -32,7 +32,9 @@ def model():
 
 
 @pytest.mark.slow_on("jax")
-@pytest.mark.parametrize("beams", [1, 3])
+@pytest.mark.parametrize(
+    "beams", [pytest.param(1, marks=pytest.mark.slow_on("tensorflow")), 3]
+)
 def test_results_come_in_order_whatever_runs_together(model, beams):
     options = {"num_beams": beams, "max_new_tokens": 11}
     alone = [translate(model, text, **options)[0] for text in GERMAN]

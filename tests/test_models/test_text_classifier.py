@@ -109,6 +109,7 @@ def with_ngrams(**overrides):
     return model, kzoo.data.batches(texts, model.tokenizer, batch_size=4)
 
 
+@pytest.mark.slow_on("tensorflow")
 @pytest.mark.slow_on("jax")
 def test_fit_counts_the_ngrams_first():
     model, data = with_ngrams()

@@ -158,7 +158,7 @@ def test_speed_is_that_of_the_device():
     assert max(speed._times) < sum(speed._times) / 2
 
 
-@pytest.mark.slow_on("tensorflow")
+@pytest.mark.slow_on("tensorflow", "jax")
 @pytest.mark.parametrize("in_a_row", [1, 2, 3])
 @pytest.mark.parametrize("bad", [(), (0,), (5,), (1, 3), (2, 3), (3, 4, 5), (0, 1, 5)])
 def test_lost_steps_end_a_training_where_they_did(bad, in_a_row):

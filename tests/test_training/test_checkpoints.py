@@ -15,6 +15,8 @@ from support.resumed import STEPS, VOCABULARY, Cut, CutOff, batches, model, trai
 from kzoo.errors import InputError
 from kzoo.training import Checkpoints, HistoryLog, StopAtStep
 
+SLOW = pytest.mark.slow_on("tensorflow", "jax")
+
 ALL_SLOTS = {"use_ema": True, "ema_momentum": 0.8, "gradient_accumulation_steps": 2}
 
 
@@ -32,9 +34,11 @@ def saved(folder):
     ("every", "cut", "found"),
     [
         (2, (4,), "step-000000004"),  # in the middle of an epoch
-        (3, (5, True), "step-000000003"),  # in the validation
+        pytest.param(
+            *(3, (5, True), "step-000000003"), marks=SLOW
+        ),  # in the validation
         (5, (5, True), "step-000000005"),  # all steps are done, their end is not
-        (1, (STEPS + 1,), "step-000000006"),
+        pytest.param(*(1, (STEPS + 1,), "step-000000006"), marks=SLOW),
         (7, (13,), "step-000000007"),
     ],
 )

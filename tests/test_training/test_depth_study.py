@@ -75,7 +75,7 @@ def test_the_recorded_gradients_are_those_of_the_backend():
         assert_close(np.array(row["gradient"]), np.array(expected), 1e-4)
 
 
-@pytest.mark.slow_on("tensorflow")
+@pytest.mark.slow_on("tensorflow", "jax")
 def test_a_plain_stack_loses_its_gradient_with_depth_and_pre_does_not():
     ratios = {}
     for name in ("plain", "pre", "deep-norm"):
@@ -86,6 +86,7 @@ def test_a_plain_stack_loses_its_gradient_with_depth_and_pre_does_not():
     assert all(0.05 < ratio < 20 for ratio in ratios.values()), ratios
 
 
+@pytest.mark.slow_on("jax")
 def test_every_training_starts_from_the_same_weights():
     stack = depth_study._Stack(TINY, "pre", 2, seed=0)
     once, other, twice = stack._train(1e-3), stack._train(1e-1), stack._train(1e-3)
