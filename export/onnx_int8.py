@@ -3,6 +3,10 @@
 ONNX Runtime's own tool leaves the body of a Loop as it is, and takes a table that is
 looked up as well as multiplied with (a tied head) apart. The nodes written here are
 those that it writes, which ONNX Runtime fuses.
+
+Weights are kept as unsigned bytes, 128 more than their whole numbers: signed ones are
+multiplied wrongly on processors with AVX2 and without VNNI, where a sum of two products
+of an unsigned and a signed byte is cut off at 16 bits.
 """
 
 import numpy as np
@@ -10,6 +14,7 @@ import numpy as np
 from kzoo.export.onnx_graph import all_nodes
 
 _LARGEST = 127
+_ZERO = 128
 
 
 def has_loop_or_tied_head(model) -> bool:
@@ -21,7 +26,7 @@ def has_loop_or_tied_head(model) -> bool:
 
 
 def quantized(model):
-    """Return a graph with int8 weights; what is multiplied is quantised as it comes.
+    """Return a graph with 8-bit weights; what is multiplied is quantised as it comes.
 
     A matrix has a scale for each column, a table that is looked up one for each row.
 
@@ -94,16 +99,21 @@ class _Quantizer:
     """The quantised matrices of a graph, and the nodes that read them."""
 
     def __init__(self):
-        self.tensors, self.first = [], []
+        self.tensors = [
+            _scalar("int8/zero", "uint8"),
+            _scalar("int8/offset", "float32"),
+        ]
+        self.first = []
         self._known: dict = {}
 
     def add(self, name, values, axis, kinds):
-        """Keep a matrix as int8, each scale that of all values along an axis."""
+        """Keep a matrix as bytes, each scale that of all values along an axis."""
         from onnx import helper, numpy_helper
 
         scale = np.abs(values).max(axis=axis, keepdims=True) / _LARGEST
         scale = np.where(scale == 0, 1, scale).astype("float32")
-        whole = np.clip(np.rint(values / scale), -_LARGEST, _LARGEST).astype("int8")
+        whole = np.clip(np.rint(values / scale), -_LARGEST, _LARGEST)
+        whole = (whole + _ZERO).astype("uint8")
         self.tensors.append(numpy_helper.from_array(whole, f"{name}/int8"))
         self._known[name] = axis
         if "lookup" in kinds:
@@ -150,12 +160,14 @@ class _Quantizer:
         from onnx import TensorProto, helper
 
         ids, out = node.input[1], node.output[0]
-        whole, value, scale = f"{out}/int8", f"{out}/float", f"{out}/scale"
+        parts = ("int8", "float", "signed", "scale")
+        whole, value, signed, scale = (f"{out}/{part}" for part in parts)
         return [
             helper.make_node("Gather", [f"{name}/int8", ids], [whole]),
             helper.make_node("Cast", [whole], [value], to=TensorProto.FLOAT),
+            helper.make_node("Sub", [value, "int8/offset"], [signed]),
             helper.make_node("Gather", [f"{name}/scale", ids], [scale]),
-            helper.make_node("Mul", [value, scale], [out]),
+            helper.make_node("Mul", [signed, scale], [out]),
         ]
 
     def _product(self, node, name):
@@ -165,7 +177,7 @@ class _Quantizer:
         parts = [f"{out}/{part}" for part in ("int8", "scale", "zero")]
         whole, value, scale = f"{out}/sum", f"{out}/float", f"{out}/scales"
         matrix = f"{name}/turned" if self._known[name] else f"{name}/int8"
-        inputs = [parts[0], matrix, parts[2]]
+        inputs = [parts[0], matrix, parts[2], "int8/zero"]
         return [
             helper.make_node("DynamicQuantizeLinear", [node.input[0]], parts),
             helper.make_node("MatMulInteger", inputs, [whole]),
@@ -173,6 +185,12 @@ class _Quantizer:
             helper.make_node("Mul", [parts[1], f"{name}/columns"], [scale]),
             helper.make_node("Mul", [value, scale], [out]),
         ]
+
+
+def _scalar(name, dtype):
+    from onnx import numpy_helper
+
+    return numpy_helper.from_array(np.array(_ZERO, dtype), name)
 
 
 def _copied(node):

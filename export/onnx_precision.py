@@ -28,7 +28,10 @@ def float16(model):
 
 
 def int8(model):
-    """Return the graph with int8 weights, a scale per column; inputs as they come."""
+    """Return the graph with 8-bit weights, a scale per column; inputs as they come.
+
+    Weights are unsigned: `onnx_int8` says why.
+    """
     from kzoo.export.onnx_int8 import has_loop_or_tied_head, quantized
 
     if has_loop_or_tied_head(model):
@@ -42,7 +45,7 @@ def int8(model):
                 model,
                 path,
                 per_channel=True,
-                weight_type=QuantType.QInt8,
+                weight_type=QuantType.QUInt8,
                 extra_options={"DefaultTensorType": 1},
             )
         return _loaded(path)

@@ -7,7 +7,7 @@ import onnxruntime
 import pytest
 
 import kzoo.export
-from kzoo.export import onnx_int8, onnx_writer
+from kzoo.export import onnx_int8, onnx_precision, onnx_writer
 from kzoo.export.onnx_graph import all_nodes
 from kzoo.models import GPT2CausalLM
 
@@ -53,7 +53,7 @@ def test_int8_goes_into_the_loop_and_keeps_one_table(int8_folder, model):
     # Query, key and value; their output; two of the feed-forward network; the head.
     assert kinds.count("MatMulInteger") == 5
     assert kinds.count("MatMul") == 2  # scores, and the values mixed by them
-    tables = weights_of(graph, onnx.TensorProto.INT8)
+    tables = weights_of(graph, onnx.TensorProto.UINT8)
     assert sorted(list(x.dims) for x in tables).count([V, D]) == 1
     large = [x for x in weights_of(graph, 1) if np.prod(x.dims) > 600]
     assert large == []
@@ -98,6 +98,43 @@ def test_int8_rounds_to_the_nearest_of_255():
     scale = np.abs(table).max(axis=1, keepdims=True) / 127
     assert (np.abs(x - table) <= scale / 2 + 1e-6).all()
     np.testing.assert_allclose(y, table @ table.T, atol=0.1)
+
+
+@pytest.mark.parametrize("product", ["MatMul", "Gemm"])
+def test_int8_multiplies_the_greatest_bytes_right_on_any_processor(product):
+    # Two products of 255 and 127 are more than 16 bits hold, where AVX2 keeps them.
+    rng = np.random.default_rng(4)
+    weights = rng.uniform(0.9, 1, size=(64, 16)).astype("float32")
+    weights[:, ::2] *= -1
+    x = rng.uniform(0.9, 1, size=(3, 64)).astype("float32")
+    helper, to = onnx.helper, onnx.TensorProto
+    turned = product == "Gemm"
+    stored = np.ascontiguousarray(weights.T) if turned else weights
+    graph = helper.make_graph(
+        [
+            helper.make_node(
+                product, ["x", "w"], ["y"], **({"transB": 1} if turned else {})
+            )
+        ],
+        "product",
+        [helper.make_tensor_value_info("x", to.FLOAT, ["batch", 64])],
+        [helper.make_tensor_value_info("y", to.FLOAT, ["batch", 16])],
+        [onnx.numpy_helper.from_array(stored, "w")],
+    )
+    whole = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9
+    )
+    assert onnx_int8.has_loop_or_tied_head(whole) == turned
+    reduced = onnx_precision.int8(whole)
+    session = onnxruntime.InferenceSession(reduced.SerializeToString())
+    (y,) = session.run(None, {"x": x})
+    # Half a step of either: 0.5 / 127 of a weight, 0.5 / 255 of an input.
+    np.testing.assert_allclose(y, x @ weights, rtol=0.5 / 127 + 0.5 / 255)
+    matrices = [
+        x for x in weights_of(reduced, to.UINT8) if list(x.dims) == list(stored.shape)
+    ]
+    assert len(matrices) == 1
+    assert weights_of(reduced, to.INT8) == []
 
 
 @pytest.mark.slow

@@ -56,7 +56,7 @@ def test_int8_goes_into_the_loop_and_keeps_one_table(model, tmp_path):
     # Scores and the values mixed by them, of target and source.
     assert kinds.count("MatMul") == 4
     weights = graph.graph.initializer
-    tables = [list(x.dims) for x in weights if x.data_type == onnx.TensorProto.INT8]
+    tables = [list(x.dims) for x in weights if x.data_type == onnx.TensorProto.UINT8]
     assert tables.count([V, D]) == 1
     assert not [x for x in weights if x.data_type == 1 and np.prod(x.dims) > 2000]
 
