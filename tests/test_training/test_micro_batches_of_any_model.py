@@ -75,6 +75,15 @@ def test_a_dropout_that_is_called_twice():
     assert_parts_as_whole(make)
 
 
+def test_an_input_without_elements():
+    def make():
+        inputs = [keras.Input((0,)), keras.Input((3,))]
+        return inputs, keras.layers.Dense(2)(keras.layers.Concatenate()(inputs))
+
+    x = np.random.default_rng(1).normal(size=(8, 3)).astype("float32")
+    assert_parts_as_whole(make, x=[np.zeros((8, 0), "float32"), x])
+
+
 @pytest.mark.skipif(keras.backend.backend() != "jax", reason="runs in the JAX pass")
 @pytest.mark.parametrize("rows", [4, 5])
 def test_statistics_are_the_mean_of_the_devices(rows):

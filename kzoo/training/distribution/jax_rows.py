@@ -1,5 +1,6 @@
 """The rows of a batch that JAX devices compute by themselves."""
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -88,9 +89,10 @@ def unknown_zero(batch):
     rewrites: the first rows of a batch then round otherwise than others.
 
     Args:
-        batch: A structure of arrays (B, ...).
+        batch: A structure of arrays (B, ...), one of them with elements.
     """
-    rows = first(batch)
+    arrays = tree.flatten(batch)
+    rows = next(x for x in arrays if x is not None and math.prod(x.shape))
     size = rows.shape[0]
     of_some = ops.argmax(ops.reshape(rows, (-1,))[:size])  # below B, or there is none
     return ops.cast(of_some, "int32") // size
