@@ -89,7 +89,7 @@ def _devices(count: int | None, timeout: int) -> list[str]:
     import jax
 
     jax_processes.join(timeout)
-    if count is not None:
+    if count is not None and count > jax.config.jax_num_cpu_devices:
         # It cannot be done once something was computed; there may be enough.
         with contextlib.suppress(RuntimeError):
             jax.config.update("jax_num_cpu_devices", count)
